@@ -8,7 +8,8 @@ ROOT = os.path.dirname(os.path.abspath(__file__))
 
 if __name__ == "__main__":
     if sys.version_info < (3, 11):  # noqa: UP036 - whoever starts it with an older Python shall read why it stops
-        sys.exit("Remit needs Python 3.11 or newer, this is " + sys.version.split()[0] + ".")
+        sys.stderr.write("Remit needs Python 3.11 or newer, this is " + sys.version.split()[0] + ".\n")
+        sys.exit(2)
     sys.path.insert(1, os.path.join(ROOT, "platform"))  # a source root; as a package it would hide Python's `platform`
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
