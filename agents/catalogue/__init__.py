@@ -1,0 +1,1 @@
+"""Where inference is bought, which models teams may use, and what they cost."""

@@ -1,0 +1,203 @@
+"""The door. Every act of an agent (model call, tool call, delegation, run) passes it; settings name the doorkeeper.
+
+Three verbs, so that many steps can share a commit:
+
+* `prepare(actions)` gives verdicts, with no locks and before any transaction;
+* `commit(cursor, verdicts)` runs inside the transaction that writes the intents;
+* `settle(cursor, settlements)` runs inside the transaction that writes the outcomes.
+
+Nothing that has an effect or a cost happens without all three. No gate, or no policy, means refused.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any, Protocol
+from uuid import UUID
+
+import rfc8785
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from agents.labels import Label
+
+
+class Cursor(Protocol):
+    """The part of a database cursor that the gate uses."""
+
+    def execute(self, sql: Any, params: Any = None) -> Any:
+        """Run one statement."""
+
+    def fetchone(self) -> Any:
+        """One row, or None."""
+
+    def fetchall(self) -> list[Any]:
+        """All rows."""
+
+
+class ActionKind(StrEnum):
+    """What an agent wants to do."""
+
+    MODEL_CALL = "model_call"
+    TOOL_CALL = "tool_call"
+    DELEGATION = "delegation"
+    RUN_START = "run_start"
+
+
+class Effect(StrEnum):
+    """The three outcomes of a decision."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    ASK = "ask"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """One act, complete enough to be judged, repeated, and bound to an approval.
+
+    `principals` is the chain: the agent first, then whoever it acts for, the person last.
+    `target` names the tool, model or agent; `target_version` the hash of its definition.
+    `estimate` is the upper bound of what the act can cost, in micro-units of `currency`; None is unknown, and refuses.
+    `provenance` has one Label for each argument, by name.
+    `decision` is the id that the PolicyDecision of this act will have, and `step` the number of the step.
+    """
+
+    decision: UUID
+    kind: ActionKind
+    organisation: UUID
+    team: UUID | None
+    agent: UUID
+    agent_slug: str
+    agent_version: UUID
+    agent_version_hash: str
+    principals: tuple[UUID, ...]
+    session: UUID | None
+    run: UUID
+    root_run: UUID
+    step: int
+    target: str
+    target_id: UUID | None = None
+    target_version: str = ""
+    target_effect: str = "read"
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    label: Label = field(default_factory=Label)
+    provenance: Mapping[str, Label] = field(default_factory=dict)
+    history: Mapping[str, Any] = field(default_factory=dict)
+    estimate: int | None = 0
+    currency: str = "EUR"
+    rehearsed: bool = False
+    approval: UUID | None = None
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over RFC 8785 canonical JSON of the exact act, with its algorithm tag: what an approval covers."""
+        act = {
+            "kind": self.kind.value,
+            "organisation": str(self.organisation),
+            "run": str(self.run),
+            "agent_version": self.agent_version_hash,
+            "principals": [str(principal) for principal in self.principals],
+            "target": self.target,
+            "target_version": self.target_version,
+            "arguments": self.arguments,
+        }
+        return "sha256:" + hashlib.sha256(rfc8785.dumps(act)).hexdigest()  # type: ignore[arg-type]  # Mapping is JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Determinant:
+    """A policy that determined a decision: its name, version number, and Cedar effect."""
+
+    policy: str
+    version: int
+    effect: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {"policy": self.policy, "version": self.version, "effect": self.effect}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Obligation:
+    """What an ask requires: who may approve, how many of them, within how many seconds; and the question."""
+
+    approvers: tuple[str, ...]
+    quorum: int
+    expires_in: int
+    question: str = ""
+    risk: str = "medium"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """A judged action. `generation` is the state of the organisation's policies that it was judged under."""
+
+    action: Action
+    effect: Effect
+    reasons: tuple[str, ...] = ()
+    determinants: tuple[Determinant, ...] = ()
+    obligation: Obligation | None = None
+    generation: int = 0
+    mode: str = "enforce"
+    facts_digest: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """What `commit` said of one verdict; one per verdict, in order.
+
+    `effect` may be stricter than the verdict (no money, a changed policy, a consumed approval), never laxer.
+    `waits_for` is the id of the approval request when the effect is ask; `retry` is true when the policies changed
+    since `prepare`, and the action is to be judged again.
+    """
+
+    effect: Effect
+    reasons: tuple[str, ...] = ()
+    waits_for: UUID | None = None
+    cause: str = ""
+    retry: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """The outcome of an admitted act: `cost` in micro-units; `sent` is false only if it surely never left.
+
+    `cost` None means unknown: the reserved amount is booked.
+    """
+
+    organisation: UUID
+    decision: UUID
+    run: UUID
+    cost: int | None
+    sent: bool = True
+
+
+class Gate(Protocol):
+    """The port. Its implementation is named by `settings.AGENTS_GATE`."""
+
+    def prepare(self, actions: Sequence[Action]) -> list[Verdict]:
+        """Judge actions: no locks, no writes; an error is a denial."""
+
+    def commit(self, cursor: Cursor, verdicts: Sequence[Verdict]) -> list[Admission]:
+        """Record the decisions, hold the money, open or consume approvals, in the caller's transaction."""
+
+    def settle(self, cursor: Cursor, settlements: Sequence[Settlement]) -> None:
+        """Book what admitted acts cost, and release what was held."""
+
+
+class NoGateError(RuntimeError):
+    """Settings name no gate: nothing may run."""
+
+
+@lru_cache(maxsize=1)
+def get_gate() -> Gate:
+    """The doorkeeper that settings name."""
+    path = getattr(settings, "AGENTS_GATE", "")
+    if not path:
+        message = "No gate is set: name one in AGENTS_GATE. Without a gate nothing may run."
+        raise NoGateError(message)
+    gate: Gate = import_string(path)()
+    return gate

@@ -1,0 +1,13 @@
+from django.db import migrations
+
+from foundation.tenancy.operations import AppendOnly, IsolateTenant, APPEND
+
+
+
+class Migration(migrations.Migration):
+    dependencies = [('registry', '0001_initial'), ('catalogue', '0002_tenancy'), ('identity', '0002_tenancy')]
+    operations = [
+        IsolateTenant("agent"),
+        IsolateTenant("agentversion", serving=APPEND, system=APPEND),
+        AppendOnly("agentversion"),
+    ]

@@ -1,0 +1,1 @@
+"""Asks that wait for people, and their votes."""

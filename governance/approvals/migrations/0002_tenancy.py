@@ -1,0 +1,13 @@
+from django.db import migrations
+
+from foundation.tenancy.operations import AppendOnly, IsolateTenant, APPEND, CHANGE
+
+
+
+class Migration(migrations.Migration):
+    dependencies = [('approvals', '0001_initial'), ('runs', '0002_tenancy')]
+    operations = [
+        IsolateTenant("approvalrequest", engine=CHANGE, serving=CHANGE),
+        IsolateTenant("vote", serving=APPEND, system=APPEND),
+        AppendOnly("vote"),
+    ]

@@ -1,0 +1,1 @@
+"""Ceilings on spend, money held before a call, and the ledger."""

@@ -1,0 +1,1 @@
+"""Cedar policies, their versions, and the decisions that they gave."""

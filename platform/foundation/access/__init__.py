@@ -1,0 +1,1 @@
+"""Roles, grants, and the one question: may this actor do this here?"""

@@ -1,0 +1,94 @@
+"""Grants, and the one place where *may this actor* becomes SQL."""
+
+from typing import Self, TypeVar
+from uuid import UUID
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db import models
+from django.db.models import Exists, F, Q
+from django.db.models.functions import Now
+
+from foundation.access.roles import ROLES, Permission, roles_with
+from foundation.actors import Actor, ActorKind
+from foundation.identity.models import Principal
+from foundation.organisations.models import GrantTarget
+from foundation.tenancy.models import TenantForeignKey, TenantModel
+
+M = TypeVar("M", bound=models.Model, covariant=True)
+
+
+class GrantQuerySet(models.QuerySet["Grant"]):
+    """Words on grants."""
+
+    def live(self) -> Self:
+        """Those that have not expired."""
+        return self.filter(Q(expires_at=None) | Q(expires_at__gt=Now()))
+
+    def of(self, actor: Actor) -> Self:
+        """Those of one actor."""
+        return self.filter(principal_id=actor.principal)
+
+    def holding(self, permission: str) -> Self:
+        """Those whose role holds a permission."""
+        return self.filter(role__in=roles_with(permission))
+
+    def on_organisation(self) -> Self:
+        """Those on the whole organisation."""
+        return self.filter(target_id=F("organisation_id"))
+
+
+class Grant(TenantModel):
+    """A role given to a principal on an organisation, a team or an agent, and so on all that is below it."""
+
+    principal = TenantForeignKey(Principal, related_name="grants")
+    role = models.CharField(max_length=60, choices=[(role, role) for role in ROLES])
+    target = TenantForeignKey(GrantTarget, related_name="grants")
+    expires_at = models.DateTimeField(null=True, blank=True)
+    reason = models.CharField(max_length=300, blank=True)
+
+    objects = GrantQuerySet.as_manager()
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["principal", "role", "target"], name="grant_once")]
+
+    def __str__(self) -> str:
+        return f"{self.role} for {self.principal_id} on {self.target_id}"
+
+
+class PermittedQuerySet(models.QuerySet[M]):
+    """Rows that hang on the tree of targets: through `target`, or directly on the organisation without one.
+
+    A model whose rows hang elsewhere says so in `target_path`, for example `agent__target`. The empty path means
+    that they belong to the whole organisation: managing them needs a grant there, viewing them any grant in it.
+    """
+
+    def permitted(self, actor: Actor, permission: str) -> Self:
+        """The rows on which this actor holds this permission: nothing for whoever has no grant."""
+        rows = self.filter(organisation_id=actor.organisation)
+        if actor.scopes is not None and permission not in actor.scopes:
+            return rows.none()
+        if actor.kind is ActorKind.SYSTEM:
+            return rows
+        if actor.principal is None:
+            return rows.none()
+        grants = Grant.objects.using(self.db).live().of(actor).holding(permission)
+        path = getattr(self.model, "target_path", "target")
+        if path == "":
+            return rows.filter(Exists(grants if permission.endswith(".view") else grants.on_organisation()))
+        covered = GrantTarget.objects.using(self.db).filter(lineage__overlap=ArraySubquery(grants.values("target_id")))
+        return rows.filter(**{f"{path}__in": covered.values("id")})
+
+
+def permissions_on(actor: Actor, target: UUID, using: str = "default") -> frozenset[Permission]:
+    """All that an actor may do on one target, through every grant above it."""
+    if actor.kind is ActorKind.SYSTEM:
+        held = frozenset(Permission)
+    elif actor.principal is None:
+        return frozenset()
+    else:
+        node = GrantTarget.objects.using(using).filter(pk=target).values_list("lineage", flat=True).first()
+        roles = (
+            Grant.objects.using(using).live().of(actor).filter(target_id__in=node or []).values_list("role", flat=True)
+        )
+        held = frozenset().union(*(ROLES.get(role, frozenset()) for role in roles))
+    return held if actor.scopes is None else frozenset(one for one in held if one in actor.scopes)

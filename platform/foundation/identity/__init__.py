@@ -1,0 +1,1 @@
+"""Whoever acts: people, agents and services; how they prove it."""

@@ -1,0 +1,106 @@
+"""Whoever acts. People sign in as users; in an organisation each is a principal, as agents and services are.
+
+Users, sign-in links and web sessions stand outside the organisations: they are the exceptions of tenancy.
+"""
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.db.models.functions import Now
+
+from foundation.ids import uuid7
+from foundation.tenancy.models import Identified, TenantForeignKey, TenantModel
+
+
+class User(AbstractBaseUser):
+    """A person who signs in, with one e-mail address over all organisations."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    email = models.EmailField(unique=True)
+    name = models.CharField(max_length=120)
+    is_active = models.BooleanField(default=True)
+
+    USERNAME_FIELD = "email"
+    objects: BaseUserManager["User"] = BaseUserManager()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PrincipalKind(models.TextChoices):
+    """What kind of principal."""
+
+    PERSON = "person"
+    AGENT = "agent"
+    SERVICE = "service"
+
+
+class PrincipalState(models.TextChoices):
+    """Whether a principal may act."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+
+
+class Principal(TenantModel):
+    """Whoever acts in an organisation: a person, an agent, or a service."""
+
+    kind = models.CharField(max_length=8, choices=PrincipalKind)
+    name = models.CharField(max_length=160)
+    state = models.CharField(max_length=9, choices=PrincipalState, default=PrincipalState.ACTIVE)
+
+    class Meta(TenantModel.Meta):
+        pass
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(TenantModel):
+    """A user in an organisation, as one of its principals."""
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="memberships")
+    principal = TenantForeignKey(Principal, related_name="memberships")
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["organisation", "user"], name="membership_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.organisation_id}"
+
+
+class ApiKey(TenantModel):
+    """What a person or service presents to us. Only a digest is kept; `prefix` finds the row and may be shown.
+
+    `scopes` narrows the principal's permissions to those named; empty means no narrowing.
+    """
+
+    principal = TenantForeignKey(Principal, related_name="api_keys")
+    name = models.CharField(max_length=120)
+    prefix = models.CharField(max_length=12, unique=True)
+    digest = models.CharField(max_length=64)
+    scopes = models.JSONField(default=list)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(TenantModel.Meta):
+        pass
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+
+class SignInLink(Identified):
+    """A link that signs a person in once; only its digest is kept."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    digest = models.CharField(max_length=64, unique=True)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(Identified.Meta):
+        pass
+
+    def __str__(self) -> str:
+        return f"sign-in link of {self.user_id}"

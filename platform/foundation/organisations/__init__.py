@@ -1,0 +1,1 @@
+"""The tenant, its teams, and what a grant can point at."""

@@ -1,0 +1,61 @@
+"""The organisation, its nested teams, and the tree of things that a grant can point at."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from foundation.tenancy.models import Identified, TenantForeignKey, TenantModel
+
+
+class Organisation(Identified):
+    """The tenant: everything belongs to exactly one. `currency` is that of its budgets (ISO 4217)."""
+
+    slug = models.SlugField(max_length=60, unique=True)
+    name = models.CharField(max_length=120)
+    currency = models.CharField(max_length=3, default="EUR")
+
+    class Meta(Identified.Meta):
+        pass
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TargetKind(models.TextChoices):
+    """What a grant can point at."""
+
+    ORGANISATION = "organisation"
+    TEAM = "team"
+    AGENT = "agent"
+
+
+class GrantTarget(TenantModel):
+    """A node of the tree along which grants are inherited.
+
+    It has the id of the thing itself, so that no foreign key points upward. `lineage` holds its own id and those
+    of all nodes above it: a grant on any of them counts here.
+    """
+
+    kind = models.CharField(max_length=16, choices=TargetKind)
+    name = models.CharField(max_length=160)
+    lineage = ArrayField(models.UUIDField())
+
+    class Meta(TenantModel.Meta):
+        pass
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+class Team(TenantModel):
+    """People and the agents that they own; teams nest."""
+
+    slug = models.SlugField(max_length=60)
+    name = models.CharField(max_length=120)
+    parent = TenantForeignKey("self", null=True, blank=True, related_name="children")
+    target = TenantForeignKey(GrantTarget, related_name="+")
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["organisation", "slug"], name="team_slug")]
+
+    def __str__(self) -> str:
+        return self.name
