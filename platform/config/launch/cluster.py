@@ -1,9 +1,6 @@
 """The embedded Postgres: one server in a data directory, on 127.0.0.1 only, that dies with whoever started it."""
 
-import os
-import random
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Mapping
@@ -12,13 +9,12 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
-from config.launch import child, initialise, leftover, postgres
+from config.launch import child, initialise, leftover, ports, postgres
 from config.launch.directory import DataDirectory
 from config.launch.failure import LaunchError
 
 _STATUS_LINE = 7  # the last one of postmaster.pid (PostgreSQL, utils/pidfile.h)
 READY_WITHIN = 600.0  # seconds; recovery after a crash may have much to read
-_OUTSIDE_THE_EPHEMERAL_RANGE = range(20_000, 32_000)  # else an outgoing connection may hold the port at a restart
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -128,7 +124,7 @@ class Cluster:
     def _serve(self, binaries: postgres.Binaries, identity: str) -> None:
         deadline = time.monotonic() + 15
         while True:
-            fixed, port = self.port is not None, self.port or _free_port()
+            fixed, port = self.port is not None, self.port or ports.choose()
             trouble = self._try_port(binaries, identity, port)
             if trouble is None:
                 self.port = port
@@ -192,14 +188,3 @@ def _refuse_other_versions(data: Path, major: str) -> None:
             f"{data} was made by PostgreSQL {found}, this Remit brings {major}: dump it with the earlier Remit "
             "and load it here, or name another directory with --data-dir (docs/operating.md)."
         )
-
-
-def _free_port() -> int:
-    for port in random.sample(_OUTSIDE_THE_EPHEMERAL_RANGE, 200):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise LaunchError(f"No free port on 127.0.0.1 between 20000 and 32000 (process {os.getpid()}).")

@@ -45,6 +45,11 @@ class DataDirectory:
             )
         self._lock = lock
 
+    @property
+    def claimed(self) -> bool:
+        """Whether this object holds the directory."""
+        return self._lock is not None
+
     def release(self) -> None:
         if self._lock is not None:
             os.close(self._lock)

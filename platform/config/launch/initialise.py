@@ -78,6 +78,8 @@ def set_up_roles(data: Path, binaries: Binaries, identity: str, words: Mapping[s
     for role, attributes in ROLES.items():
         statements.append(f"DO $$ BEGIN CREATE ROLE {role}; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
         statements.append(f"ALTER ROLE {role} LOGIN {attributes} PASSWORD {literal(words[role])}")
+    # Migrations give functions to the system role and queues to the broker: the owner must be a member of both.
+    statements.append("GRANT remit_system, remit_broker TO remit_owner")
     if not (data / "remit.made").exists():
         statements += ["REVOKE CREATE ON SCHEMA public FROM PUBLIC", *create_database_statements(DATABASE, None)]
         statements += [f"REVOKE ALL ON DATABASE {name} FROM PUBLIC" for name in ("postgres", "template1")]

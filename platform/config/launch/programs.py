@@ -1,0 +1,61 @@
+"""The programs that `up` runs: which command, which environment, how each is asked to stop."""
+
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from config.launch.directory import DataDirectory
+from config.launch.parts import ProgramPart
+
+_WORKER_FAREWELL = ((signal.SIGTERM, 10.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
+
+
+@dataclass(frozen=True)
+class Programs:
+    """`added` is what we add to the operator's own environment: addresses, data directory."""
+
+    root: Path
+    directory: DataDirectory
+    added: Mapping[str, str]
+
+    def environment(self) -> dict[str, str]:
+        here = {
+            "PYTHONPATH": os.pathsep.join([str(self.root), str(self.root / "platform")]),
+            "PYTHONUNBUFFERED": "1",
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+        }
+        return os.environ | self.added | here
+
+    def command(self, name: str, *arguments: str) -> ProgramPart:
+        """A command of manage.py, to be run to its end."""
+        return self._part(name, "manage.py", *arguments)
+
+    def serving(self, port: int) -> list[ProgramPart]:
+        """What keeps running, as started: the rehearsal model (with the sample), web, worker, scheduler."""
+        celery = ("-m", "celery", "-A", "config.celery")
+        serve = ("--host", "127.0.0.1", "--port", str(port), "--timeout-graceful-shutdown", "3")
+        work = ("--pool", "threads", "--concurrency", "16", "--without-gossip", "--without-mingle")
+        web = self._part("web", "-m", "uvicorn", "config.asgi:application", *serve)
+        worker = self._part("worker", *celery, "worker", *work)
+        # With SIGTERM as death signal a worker in the middle of its tasks outlives the supervisor by half a minute.
+        worker.death_signal, worker.farewell = signal.SIGQUIT, _WORKER_FAREWELL
+        scheduler = self._part("scheduler", *celery, "beat", "--scheduler", "celery.beat:Scheduler")
+        scheduler.death_signal = signal.SIGQUIT
+        return [*self._rehearsal(), web, worker, scheduler]
+
+    def _rehearsal(self) -> list[ProgramPart]:
+        if "REMIT_REHEARSAL_URL" not in self.added:
+            return []
+        port = urlsplit(self.added["REMIT_REHEARSAL_URL"]).port
+        part = self._part("rehearsal", "-m", "config.sample.rehearsal", "--port", str(port))
+        # It plays a stranger's model: nothing of ours is its business.
+        inner = ("DATABASE_", "BROKER_URL", "REMIT_DJANGO_KEY", "REMIT_SEALING_KEY", "REMIT_LOG_KEY")
+        part.environment = {name: value for name, value in part.environment.items() if not name.startswith(inner)}
+        return [part]
+
+    def _part(self, name: str, *arguments: str) -> ProgramPart:
+        return ProgramPart(name, [sys.executable, *arguments], self.environment(), self.directory, self.root)
