@@ -1,0 +1,104 @@
+"""The SQL connector on the sample's orders: reads what its queries name, and nothing else."""
+
+import psycopg
+import pytest
+
+from agents.labels import Confidentiality, Integrity
+from agents.tools.port import ToolEffect, ToolRefusedError
+from agents.tools.sql import SqlConnector
+
+CONNECTOR = SqlConnector()
+
+
+def query(sql, *, properties=(), **more):
+    schema = {"type": "object", "properties": {name: {} for name in properties}}
+    return {"queries": {"q": {"description": "d", "sql": sql, "schema": schema, **more}}}
+
+
+def test_each_query_is_a_reading_operation():
+    (definition,) = CONNECTOR.definitions(query("SELECT 1"))
+    assert (definition.name, definition.effect) == ("q", ToolEffect.READ)
+
+
+def test_rows_as_json_with_the_label_of_the_query(shop, ask):
+    settings = query(
+        "SELECT order_number, placed_on, lines, now() AS at, 1.5::numeric AS n, 'NaN'::float8 AS f"
+        " FROM sample_orders.order_overview WHERE order_number = %(order)s",
+        properties=["order"],
+        integrity="trusted",
+    )
+    output = CONNECTOR.call(ask("q", secret=shop["orders"], settings=settings, order="NW-10021"))
+    (row,) = output.content["rows"]
+    assert row["order_number"] == "NW-10021"
+    assert row["lines"] == [{"article": "Desk lamp Halden, brass", "quantity": 1, "unit_cents": 4990}]
+    assert (row["n"], row["f"]) == ("1.5", None)
+    assert isinstance(row["placed_on"], str)
+    assert output.label.integrity is Integrity.TRUSTED
+    assert output.label.confidentiality is Confidentiality.CONFIDENTIAL
+
+
+def test_an_absent_argument_is_null(shop, ask):
+    settings = query("SELECT %(a)s::text IS NULL AS absent", properties=["a"])
+    assert CONNECTOR.call(ask("q", secret=shop["orders"], settings=settings)).content["rows"] == [{"absent": True}]
+
+
+def test_an_argument_stays_a_value(shop, ask):
+    settings = query("SELECT number FROM sample_orders.orders WHERE number = %(order)s", properties=["order"])
+    request = ask("q", secret=shop["orders"], settings=settings, order="x' OR true --")
+    assert CONNECTOR.call(request).content["rows"] == []
+
+
+def test_more_rows_than_the_limit_are_cut_and_said(shop, ask):
+    settings = query("SELECT generate_series(1, 5) AS n") | {"row_limit": 2}
+    content = CONNECTOR.call(ask("q", secret=shop["orders"], settings=settings)).content
+    assert content == {"rows": [{"n": 1}, {"n": 2}], "truncated": True}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM sample_ledger.payouts RETURNING id",
+        "SELECT 1; DELETE FROM sample_ledger.payouts",
+        "COMMIT; BEGIN; DELETE FROM sample_ledger.payouts",
+        "SET TRANSACTION READ WRITE",
+    ],
+)
+def test_nothing_is_written_even_with_a_credential_that_could(owner, owner_url, ask, statement):
+    owner.execute(
+        "INSERT INTO sample_ledger.payouts (idempotency_key, account, amount_cents, currency, reason)"
+        " VALUES ('k', 'DE02120300000000202051', 1, 'EUR', 'r')"
+    )
+    values = psycopg.conninfo.conninfo_to_dict(owner_url)
+    with pytest.raises(ToolRefusedError, match="refused the query"):
+        CONNECTOR.call(ask("q", secret=psycopg.conninfo.make_conninfo("", **values), settings=query(statement)))
+    assert owner.execute("SELECT count(*) FROM sample_ledger.payouts").fetchone() == (1,)
+
+
+def test_a_slow_query_is_stopped(shop, ask):
+    request = ask("q", secret=shop["orders"], settings=query("SELECT pg_sleep(30)"))
+    request = type(request)(**{name: getattr(request, name) for name in request.__slots__} | {"timeout": 0.2})
+    with pytest.raises(ToolRefusedError, match="too long"):
+        CONNECTOR.call(request)
+
+
+@pytest.mark.parametrize(
+    ("secret", "message"),
+    [
+        (None, "lacks"),
+        ("host=127.0.0.1 dbname=d user=u", "lacks password"),
+        ("host=/var/run dbname=d user=u password=canary", "socket"),
+        ("host=127.0.0.1 port=9 dbname=d user=u password=canary", "cannot be reached"),
+        ("canary without form", "no connection string"),
+        ("service=canary", "lacks"),
+    ],
+)
+def test_an_error_says_nothing_of_the_secret(ask, secret, message):
+    with pytest.raises(ToolRefusedError, match=message) as caught:
+        CONNECTOR.call(ask("q", secret=secret, settings=query("SELECT 1")))
+    assert "canary" not in repr(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_a_query_that_is_not_listed_is_refused(shop, ask):
+    with pytest.raises(ToolRefusedError, match="There is no query"):
+        CONNECTOR.call(ask("other", secret=shop["orders"], settings=query("SELECT 1")))
