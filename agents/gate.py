@@ -61,7 +61,10 @@ class Action:
     `principals` is the chain: the agent first, then whoever it acts for, the person last.
     `target` names the tool, model or agent; `target_version` the hash of its definition.
     `estimate` is the upper bound of what the act can cost, in micro-units of `currency`; None is unknown, and refuses.
-    `provenance` has one Label for each argument, by name.
+    `line` holds the runs above this one, the nearest first: what it spends counts against each of them.
+    `provenance` has one Label for each argument, by name. `problem` is what the engine found wrong with the act before
+    judging (no such tool, arguments against the schema): not empty, it is refused with these words.
+    `approval` is the request that the act waited for; `run_budget` what a run that starts may spend.
     `decision` is the id that the PolicyDecision of this act will have, and `step` the number of the step.
     """
 
@@ -76,7 +79,7 @@ class Action:
     principals: tuple[UUID, ...]
     session: UUID | None
     run: UUID
-    root_run: UUID
+    line: tuple[UUID, ...] = ()
     step: int
     target: str
     target_id: UUID | None = None
@@ -90,6 +93,10 @@ class Action:
     currency: str = "EUR"
     rehearsed: bool = False
     approval: UUID | None = None
+    run_budget: int = 0
+    title: str = ""
+    problem: str = ""
+    requester: UUID | None = None
 
     @property
     def digest(self) -> str:

@@ -97,6 +97,8 @@ class Run(TenantModel):
     waits_on = models.UUIDField(null=True, blank=True)
     wake_at = models.DateTimeField(null=True, blank=True)
     cancel_requested = models.BooleanField(default=False)
+    admitted = models.BooleanField(default=False)
+    rung_at = models.DateTimeField(db_default=Now())
     steps_written = models.PositiveIntegerField(default=0)
     events_written = models.PositiveIntegerField(default=0)
     deadline = models.DateTimeField()

@@ -56,7 +56,7 @@ class PolicyVersion(TenantModel):
 
 
 class PolicyGeneration(TenantModel):
-    """A counter that grows with every change of the organisation's policies, tools, or agents' versions.
+    """A counter that grows with every change of the organisation's policies.
 
     A verdict carries the number that it was given under; `commit` refuses a verdict of another one.
     """

@@ -10,9 +10,9 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('identity', '0001_initial'),
-        ('organisations', '0001_initial'),
-        ('registry', '0001_initial'),
+        ('identity', '0002_tenancy'),
+        ('organisations', '0002_tenancy'),
+        ('registry', '0002_tenancy'),
     ]
 
     operations = [
@@ -113,6 +113,8 @@ class Migration(migrations.Migration):
                 ('waits_on', models.UUIDField(blank=True, null=True)),
                 ('wake_at', models.DateTimeField(blank=True, null=True)),
                 ('cancel_requested', models.BooleanField(default=False)),
+                ('admitted', models.BooleanField(default=False)),
+                ('rung_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('steps_written', models.PositiveIntegerField(default=0)),
                 ('events_written', models.PositiveIntegerField(default=0)),
                 ('deadline', models.DateTimeField()),

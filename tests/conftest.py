@@ -1,0 +1,90 @@
+"""A real Postgres for the whole suite: one temporary cluster, and for each worker its own clone of a migrated template.
+
+Rows are committed, as in life: a test makes its own organisation and sees nobody else's, because tenants never meet.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from config.launch.cluster import Cluster
+from config.launch.initialise import create_database_statements
+from django.conf import settings as django_settings
+from django.db import connections
+
+ROOT = Path(__file__).resolve().parent.parent
+ADDRESSES = ("DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_ENGINE_URL", "DATABASE_SYSTEM_URL", "BROKER_URL")
+
+_cluster: Cluster | None = None
+_folder: str | None = None
+
+
+def _start_cluster() -> None:
+    global _cluster, _folder
+    _folder = tempfile.mkdtemp(prefix="remit-tests-")
+    _cluster = Cluster(Path(_folder), settings={"fsync": "off"})
+    _cluster.start()
+    os.environ.update(_cluster.environment(), REMIT_DATA_DIR=_folder, REMIT_TEST_SUPERUSER=_cluster.superuser_url())
+    os.environ.setdefault("REMIT_OUTBOUND_ALLOW", "")
+    subprocess.run(
+        [sys.executable, str(ROOT / "manage.py"), "migrate", "--database", "owner", "--no-input", "--verbosity", "0"],
+        check=True,
+        cwd=ROOT,
+    )
+
+
+def _clone(name: str) -> None:
+    with psycopg.connect(os.environ["REMIT_TEST_SUPERUSER"], autocommit=True) as connection:
+        for statement in create_database_statements(name, "remit"):
+            connection.execute(statement.encode())
+    for address in ADDRESSES:
+        os.environ[address] = os.environ[address].rpartition("/")[0] + "/" + name
+
+
+worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+if not worker:
+    _start_cluster()
+if worker or not any(argument.startswith(("-n", "--numprocesses")) for argument in sys.argv):
+    _clone(f"remit_{worker or 'main'}")
+os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+
+
+def pytest_unconfigure() -> None:
+    """Stop the cluster with the last test."""
+    if _cluster is not None:
+        _cluster.stop()
+    if _folder is not None:
+        shutil.rmtree(_folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup() -> None:
+    """The clone is already there."""
+
+
+@pytest.fixture
+def database(django_db_setup: None, django_db_blocker: Any) -> Iterator[AbstractContextManager[None]]:
+    """Access to the database under all four roles, with real commits."""
+    with django_db_blocker.unblock():
+        yield django_db_blocker.unblock
+        connections.close_all()
+
+
+@pytest.fixture
+def database_urls() -> dict[str, str]:
+    """The addresses of this worker's database, by the name of the environment variable."""
+    return {address: os.environ[address] for address in ADDRESSES}
+
+
+@pytest.fixture
+def data_directory() -> Path:
+    """Where keys and outbox of this suite live."""
+    return Path(django_settings.DATA_DIR)
