@@ -111,7 +111,9 @@ def _ensure_tenant_key(schema_editor: BaseDatabaseSchemaEditor, table: str) -> N
     with schema_editor.connection.cursor() as cursor:
         cursor.execute("SELECT FROM pg_constraint WHERE conname = %s", [f"{table}_tenant_key"])
         if cursor.fetchone() is None:
-            cursor.execute(f'ALTER TABLE "{table}" ADD CONSTRAINT "{table}_tenant_key" UNIQUE ("organisation_id", "id")')
+            cursor.execute(
+                f'ALTER TABLE "{table}" ADD CONSTRAINT "{table}_tenant_key" UNIQUE ("organisation_id", "id")'
+            )
 
 
 def _composite_key(table: str, column: str, field: TenantForeignKey) -> str:
@@ -129,16 +131,17 @@ class PartitionByTime(_TableOperation):
 
     A UUIDv7 starts with its time, so ranges of it are ranges of time, and uniqueness can be kept by the
     database: `key` becomes the primary key and must hold `column`. The first partition is the default one;
-    `remit_make_partitions()` adds the months to come.
+    `remit_make_partitions()` adds the months to come. Rows of a table that is not `owned` outlive their organisation
+    (or have none), and so no foreign key ties them to it.
     """
 
-    def __init__(self, model: str, *, column: str = "id", key: Sequence[str] = ("id",)) -> None:
+    def __init__(self, model: str, *, column: str = "id", key: Sequence[str] = ("id",), owned: bool = True) -> None:
         super().__init__(model)
-        self.column, self.key = column, tuple(key)
+        self.column, self.key, self.owned = column, tuple(key), owned
 
     def deconstruct(self) -> tuple[str, Sequence[Any], dict[str, Any]]:
         """All arguments, by name."""
-        return (type(self).__name__, [self.model], {"column": self.column, "key": self.key})
+        return (type(self).__name__, [self.model], {"column": self.column, "key": self.key, "owned": self.owned})
 
     def database_forwards(
         self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
@@ -159,10 +162,11 @@ class PartitionByTime(_TableOperation):
         schema_editor.execute("SELECT remit_make_partitions(%s, %s)", [table, 3])
         for index in model._meta.indexes:
             schema_editor.add_index(model, index)
-        schema_editor.execute(
-            f'ALTER TABLE "{table}" ADD CONSTRAINT "{table}_organisation" '
-            'FOREIGN KEY ("organisation_id") REFERENCES "organisations_organisation" ("id")'
-        )
+        if self.owned:
+            schema_editor.execute(
+                f'ALTER TABLE "{table}" ADD CONSTRAINT "{table}_organisation" '
+                'FOREIGN KEY ("organisation_id") REFERENCES "organisations_organisation" ("id")'
+            )
 
     def database_backwards(
         self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
@@ -184,16 +188,20 @@ class AppendOnly(_TableOperation):
     def database_forwards(
         self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
     ) -> None:
-        """Two triggers: one for rows, one for the whole table."""
+        """Triggers for rows, which PostgreSQL passes on to partitions, and for statements, which it does not."""
         table = self._model(app_label, to_state)._meta.db_table
         schema_editor.execute(
             f'CREATE TRIGGER "{table}_no_change" BEFORE UPDATE OR DELETE ON "{table}" '
             "FOR EACH ROW EXECUTE FUNCTION remit_refuse_change()"
         )
-        schema_editor.execute(
-            f'CREATE TRIGGER "{table}_no_truncate" BEFORE TRUNCATE ON "{table}" '
-            "FOR EACH STATEMENT EXECUTE FUNCTION remit_refuse_change()"
-        )
+        with schema_editor.connection.cursor() as cursor:
+            cursor.execute("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %s::regclass", [table])
+            partitions = [name for (name,) in cursor.fetchall()]
+        for name in (f'"{table}"', *partitions):
+            schema_editor.execute(
+                f'CREATE TRIGGER "{table}_no_truncate" BEFORE TRUNCATE ON {name} '
+                "FOR EACH STATEMENT EXECUTE FUNCTION remit_refuse_change()"
+            )
 
     def database_backwards(
         self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState

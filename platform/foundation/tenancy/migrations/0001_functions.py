@@ -25,6 +25,11 @@ BEGIN
         IF to_regclass(quote_ident(part)) IS NULL THEN
             EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L)',
                            part, parent, remit_lowest_id(low), remit_lowest_id(high));
+            IF EXISTS (SELECT FROM pg_trigger WHERE tgrelid = to_regclass(quote_ident(parent))
+                       AND tgname = parent || '_no_truncate') THEN
+                EXECUTE format('CREATE TRIGGER %I BEFORE TRUNCATE ON %I FOR EACH STATEMENT '
+                               'EXECUTE FUNCTION remit_refuse_change()', parent || '_no_truncate', part);
+            END IF;
             made := made + 1;
         END IF;
     END LOOP;

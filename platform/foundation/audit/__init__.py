@@ -1,0 +1,1 @@
+"""The record: what happened, by whom, and why; append-only, sealed into a log that anyone can verify."""

@@ -1,0 +1,172 @@
+"""Writing the record: in the transaction of the change, or, for a refusal, in one of its own."""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from uuid import UUID
+
+import rfc8785
+from django.db import connections, transaction
+from django.db.transaction import TransactionManagementError
+
+from foundation.actors import Actor
+from foundation.audit.models import Outcome
+from foundation.audit.plain import plain, plain_text
+from foundation.ids import uuid7
+from foundation.tenancy.context import tenant
+
+MAX_DETAILS = 16_384  # bytes of canonical JSON; more belongs into the body
+_SALT = 32
+_STATEMENT = 1_000  # rows in one statement; a statement has 65,535 parameters at most
+_COLUMNS = (
+    "id", "organisation_id", "actor_kind", "actor_id", "actor_name", "actor_chain", "method", "action", "target_kind",
+    "target_id", "target_name", "outcome", "reason", "details", "body_digest", "run_id", "step", "request_id",
+    "address",
+)  # fmt: skip
+
+
+class Cursor(Protocol):
+    """A cursor of Django or psycopg."""
+
+    def execute(self, sql: Any, params: Any = None) -> Any:
+        """Run one statement."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line to be recorded; make it with `entry`. `body` is JSON that may be erased later, or None for none."""
+
+    actor: Actor
+    action: str
+    organisation: UUID | None
+    target_kind: str = ""
+    target_id: UUID | None = None
+    target_name: str = ""
+    outcome: Outcome = Outcome.OK
+    reason: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    body: Any = None
+    run: UUID | None = None
+    step: int | None = None
+    id: UUID = field(default_factory=uuid7)
+
+
+def entry(
+    actor: Actor,
+    action: str,
+    *,
+    target_kind: str = "",
+    target_id: UUID | None = None,
+    target_name: str = "",
+    outcome: str = "ok",
+    reason: str = "",
+    details: Mapping[str, Any] | None = None,
+    body: Any = None,
+    organisation: UUID | None = None,
+    run: UUID | None = None,
+    step: int | None = None,
+) -> Entry:
+    """Say what happened. `action` is a dotted code such as `run.start`; `outcome` ok, denied, failed or asked.
+
+    `details` are small plain values that stay for ever; what is large or personal goes into `body`. Organisation
+    and run are the actor's unless they are given. Raises ValueError or TypeError for values the record cannot hold.
+    """
+    small: dict[str, Any] = plain(details or {})
+    if len(rfc8785.dumps(small)) > MAX_DETAILS:
+        raise ValueError(f"The details of {action} exceed {MAX_DETAILS} bytes: put them into the body.")
+    return Entry(
+        actor=actor,
+        action=action,
+        organisation=organisation or actor.organisation,
+        target_kind=target_kind,
+        target_id=target_id,
+        target_name=target_name,
+        outcome=Outcome(outcome),
+        reason=reason,
+        details=small,
+        body=plain(body, fractions=True),
+        run=run or actor.run,
+        step=step,
+    )
+
+
+def record(*entries: Entry, using: str = "default", cursor: Cursor | None = None) -> None:
+    """Write entries with one statement in the caller's transaction (and their bodies with a second).
+
+    Raises TransactionManagementError when no transaction is open: an entry stands or falls with what it tells.
+    A caller that brings its own `cursor` answers for its transaction.
+    """
+    if not entries:
+        return
+    if cursor is not None:
+        _write(entries, cursor)
+        return
+    connection = connections[using]
+    if not connection.in_atomic_block:
+        raise TransactionManagementError("record() needs the transaction of the change: open one with atomic().")
+    with connection.cursor() as own:
+        _write(entries, own)
+
+
+def record_refusal(*entries: Entry) -> None:
+    """Write entries in a transaction of their own: call it after the refused act has been rolled back."""
+    for organisation in dict.fromkeys(item.organisation for item in entries):
+        with transaction.atomic(durable=True), tenant(organisation) if organisation else nullcontext():
+            record(*(item for item in entries if item.organisation == organisation))
+
+
+def body_digest(salt: bytes, body: Any) -> str:
+    """The salted digest of a body, with its algorithm's name. The salt goes with the body when that is erased."""
+    return "sha256:" + hashlib.sha256(salt + rfc8785.dumps(body)).hexdigest()
+
+
+def _write(entries: Iterable[Entry], cursor: Cursor) -> None:
+    rows: list[tuple[Any, ...]] = []
+    bodies: list[tuple[Any, ...]] = []
+    for item in entries:
+        digest = ""
+        if item.body is not None:
+            salt = secrets.token_bytes(_SALT)
+            digest = body_digest(salt, item.body)
+            bodies.append((item.id, item.organisation, salt, json.dumps(item.body)))
+        rows.append(_row(item, digest))
+    _insert(cursor, "audit_auditentry", _COLUMNS, rows)
+    if bodies:
+        _insert(cursor, "audit_auditbody", ("entry_id", "organisation_id", "salt", "body"), bodies)
+
+
+def _insert(cursor: Cursor, table: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+    names, marks = ", ".join(columns), "(" + ", ".join(["%s"] * len(columns)) + ")"
+    for start in range(0, len(rows), _STATEMENT):
+        some = rows[start : start + _STATEMENT]
+        values = ", ".join([marks] * len(some))
+        cursor.execute(f"INSERT INTO {table} ({names}) VALUES {values}", [value for row in some for value in row])  # noqa: S608 - names of ours
+
+
+def _row(item: Entry, digest: str) -> tuple[Any, ...]:
+    actor = item.actor
+    return (
+        item.id,
+        item.organisation,
+        actor.kind.value,
+        actor.principal,
+        plain_text(actor.name),
+        json.dumps([str(principal) for principal in actor.chain]),
+        actor.method.value,
+        item.action,
+        item.target_kind,
+        item.target_id,
+        plain_text(item.target_name),
+        item.outcome.value,
+        plain_text(item.reason),
+        json.dumps(item.details),
+        digest,
+        item.run,
+        item.step,
+        plain_text(actor.request),
+        plain_text(actor.address),
+    )

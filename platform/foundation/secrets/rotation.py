@@ -1,0 +1,87 @@
+"""Rotating the sealing key: every column that holds sealed values is registered here by its app."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps import apps
+from django.db import models, transaction
+
+from foundation.actors import Actor
+from foundation.audit.record import entry, record
+from foundation.keys import add_key, drop_former_keys, key_id, load_or_make_keys
+from foundation.secrets.sealing import KEY_FILE, KEY_VARIABLE, forget_keys, is_current, reseal
+
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class SealedColumn:
+    """A column of tokens: `model` as `app.Model`, and the context of a row's token."""
+
+    model: str
+    field: str
+    context: Callable[[Any], str]
+
+
+_columns: list[SealedColumn] = []
+
+
+def register_column(model: str, field: str, context: Callable[[Any], str]) -> None:
+    """Make a column known to the rotation; call it in the app's `ready()`."""
+    column = SealedColumn(model, field, context)
+    if all((known.model, known.field) != (model, field) for known in _columns):
+        _columns.append(column)
+
+
+def rotate_sealing_key(*, actor: Actor, new_key: bool = True) -> int:
+    """Make a new key (unless one was put first by hand), seal every registered value under it, say how many.
+
+    The former keys stay, so that running processes and backups still open their tokens.
+    Raises KeyUnusableError when a key is to be made but the environment holds the keys.
+    """
+    if new_key:
+        add_key(KEY_FILE, KEY_VARIABLE)
+    forget_keys()
+    resealed = sum(_reseal_column(column) for column in _columns)
+    _record(actor, "sealing_key.rotate", {"resealed": resealed})
+    return resealed
+
+
+def drop_former_sealing_keys(*, actor: Actor) -> int:
+    """Forget all keys but the current one, after sealing what is not under it. Older backups no longer open.
+
+    Call it when every process has started after the rotation: one that has not may still seal under a former key.
+    """
+    rotate_sealing_key(actor=actor, new_key=False)
+    dropped = drop_former_keys(KEY_FILE, KEY_VARIABLE)
+    forget_keys()
+    _record(actor, "sealing_key.drop_former", {"dropped": dropped})
+    return dropped
+
+
+def _record(actor: Actor, action: str, details: dict[str, Any]) -> None:
+    name = key_id(load_or_make_keys(KEY_FILE, KEY_VARIABLE)[0])
+    with transaction.atomic(using="system"):
+        record(entry(actor, action, target_kind="sealing_key", target_name=name, details=details), using="system")
+
+
+def _reseal_column(column: SealedColumn) -> int:
+    model: type[models.Model] = apps.get_model(column.model)
+    done = 0
+    for row in _rows(model._base_manager.using("system").order_by("pk")):
+        token = getattr(row, column.field)
+        if not token or is_current(token):
+            continue
+        fresh = reseal(token, context=column.context(row))
+        # Only where the token is still the same: a value changed meanwhile is under the new key already.
+        same = model._base_manager.using("system").filter(pk=row.pk, **{column.field: token})
+        done += same.update(**{column.field: fresh})
+    return done
+
+
+def _rows(ordered: "models.QuerySet[Any]") -> Iterator[Any]:
+    last: Any = None
+    while batch := list((ordered if last is None else ordered.filter(pk__gt=last))[:_BATCH]):
+        yield from batch
+        last = batch[-1].pk
