@@ -76,7 +76,7 @@ def set_up_roles(data: Path, binaries: Binaries, identity: str, words: Mapping[s
     # One line is one statement there, and standard input keeps the passwords out of the process list.
     statements = [f"ALTER ROLE {SUPERUSER} PASSWORD {literal(words[SUPERUSER])}"]
     for role, attributes in ROLES.items():
-        statements.append(f"DO $$ BEGIN CREATE ROLE {role}; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
+        statements.append(f"DO $$ BEGIN IF to_regrole('{role}') IS NULL THEN CREATE ROLE {role}; END IF; END $$")
         statements.append(f"ALTER ROLE {role} LOGIN {attributes} PASSWORD {literal(words[role])}")
     # Migrations give functions to the system role and queues to the broker: the owner must be a member of both.
     statements.append("GRANT remit_system, remit_broker TO remit_owner")

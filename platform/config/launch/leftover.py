@@ -9,14 +9,14 @@ from pathlib import Path
 from config.launch.failure import LaunchError
 
 # Each is (signal or none, seconds to wait): a server whose parent died is already on its way out.
-_STEPS = ((None, 5.0), (signal.SIGINT, 20.0), (signal.SIGQUIT, 10.0))
+PATIENCE = ((None, 5.0), (signal.SIGINT, 20.0), (signal.SIGQUIT, 10.0))
 
 
 def clear(data: Path) -> None:
     """End a server that survived its parent and remove a stale postmaster.pid; the caller has claimed the directory."""
     file = data / "postmaster.pid"
     pid = _pid_in(file)
-    for number, patience in _STEPS:
+    for number, patience in PATIENCE:
         if pid is None or not serves(pid, data):
             break
         if number is not None:

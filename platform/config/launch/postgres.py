@@ -11,6 +11,7 @@ from config.launch import child
 from config.launch.failure import LaunchError
 
 NOBODY = "65534"
+WAYS_OF_ROOT = (child.IN_USER_NAMESPACE, NOBODY)
 DISK_FULL = "No space left on device"
 
 
@@ -57,9 +58,9 @@ def identity_for(data: Path, binaries: Binaries) -> str:
         return child.AS_OURSELVES
     if data.exists():
         owner = str(data.stat().st_uid)
-        candidates = [child.IN_USER_NAMESPACE] if owner == "0" else [owner]
+        candidates: Sequence[str] = [child.IN_USER_NAMESPACE] if owner == "0" else [owner]
     else:
-        candidates = [child.IN_USER_NAMESPACE, NOBODY]
+        candidates = WAYS_OF_ROOT
     reason = ""
     for candidate in candidates:
         answer = run([binaries.path("postgres"), "--version"], identity=candidate)
@@ -93,10 +94,11 @@ def hand_over(path: Path, identity: str) -> None:
 
 
 def last_line(output: str) -> str:
-    """The line that says most: the last one, without timestamps of the server's log."""
+    """The line that says most, from its FATAL on if it has one: the time before it is no news."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     telling = [line for line in lines if any(word in line for word in ("FATAL", "PANIC", "error:", "could not"))]
-    return (telling or lines or ["no message"])[-1]
+    line = (telling or lines or ["no message"])[-1]
+    return line[max(line.find("FATAL:"), line.find("PANIC:"), 0) :]
 
 
 def disk_full(path: Path) -> LaunchError:

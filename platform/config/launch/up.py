@@ -101,7 +101,7 @@ class Up:
             )
 
     def _added_environment(self) -> dict[str, str]:
-        """Start Postgres unless the operator brings one. Returns what all programs are told beside their own settings."""
+        """Start Postgres unless the operator brings one. Returns what we tell all programs."""
         added = options.environment(self.chosen, self.directory)
         if "DATABASE_URL" in os.environ:
             if "BROKER_URL" not in os.environ:

@@ -1,0 +1,196 @@
+"""`.venv`: really installed, from a wheel that the tests build, by uv where it is and by pip where it is not."""
+
+import base64
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from config.launch import environment
+from config.launch.failure import LaunchError
+
+has_uv = pytest.mark.skipif(environment._working_uv() is None, reason="uv is not on PATH")
+installers = pytest.mark.parametrize("installer", [pytest.param("uv", marks=has_uv), "pip"])
+
+
+def build_wheel(folder: Path, version: str) -> str:
+    """A wheel of the package `little`; returns its line for a lock."""
+    name = f"little-{version}"
+    files = {
+        "little.py": f"VERSION = {version!r}\n",
+        f"{name}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: little\nVersion: {version}\n",
+        f"{name}.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    digests = {
+        path: base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+        for path, text in files.items()
+    }
+    record = "".join(f"{path},sha256={digests[path]},{len(text)}\n" for path, text in files.items())
+    wheel = folder / f"{name}-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for path, text in (files | {f"{name}.dist-info/RECORD": record}).items():
+            archive.writestr(path, text)
+    return f"little=={version} --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout whose locks name little 1.0 (run) and little 2.0 (dev), found on this disk only."""
+    monkeypatch.setenv("UV_LINK_MODE", "copy")
+    top = f"--no-index\n--find-links {tmp_path}\n"
+    (tmp_path / "requirements.lock").write_text(top + build_wheel(tmp_path, "1.0"))
+    (tmp_path / "requirements-dev.lock").write_text(top + build_wheel(tmp_path, "2.0"))
+    return tmp_path
+
+
+@pytest.fixture
+def choose(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Take uv from the PATH, or leave it."""
+
+    def take(installer: str) -> None:
+        if installer == "pip":
+            monkeypatch.setattr(environment, "_working_uv", lambda: None)
+
+    return take
+
+
+def installed(root: Path) -> str:
+    python = environment.python_of(root)
+    answer = subprocess.run([python, "-c", "import little; print(little.VERSION)"], capture_output=True, text=True)
+    return answer.stdout.strip()
+
+
+def refusal(root: Path) -> str:
+    with pytest.raises(LaunchError) as caught:
+        environment.ensure(root, "run")
+    assert "\n" not in str(caught.value)
+    assert not (root / ".venv" / "remit.json").exists()
+    return str(caught.value)
+
+
+@installers
+def test_it_holds_what_the_lock_names(root: Path, installer: str, choose: Callable[[str], None]) -> None:
+    choose(installer)
+    python = environment.ensure(root, "run")
+    assert installed(root) == "1.0"
+    answer = subprocess.run([python, "-c", "import sys; print(sys.prefix)"], capture_output=True, text=True)
+    assert Path(answer.stdout.strip()) == root / ".venv"
+
+
+@installers
+def test_only_a_changed_lock_installs_again(
+    root: Path, installer: str, choose: Callable[[str], None], capfd: pytest.CaptureFixture[str]
+) -> None:
+    choose(installer)
+    environment.ensure(root, "run")
+    assert "Installing" in capfd.readouterr().out
+    environment.ensure(root, "run")
+    assert capfd.readouterr().out == ""
+    shutil.copy(root / "requirements-dev.lock", root / "requirements.lock")
+    environment.ensure(root, "run")
+    assert installed(root) == "2.0"
+
+
+def test_up_is_content_with_an_environment_for_tests(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    environment.ensure(root, "run")
+    environment.ensure(root, "dev")
+    assert installed(root) == "2.0"
+    capfd.readouterr()
+    environment.ensure(root, "run")
+    assert capfd.readouterr().out == ""
+    assert installed(root) == "2.0"
+
+
+def test_an_interrupted_installation_is_done_again(root: Path) -> None:
+    environment.ensure(root, "run")
+    (root / ".venv" / "remit.json").unlink()
+    (root / ".venv" / "lib" / f"python{environment.PYTHON}" / "site-packages" / "little.py").unlink()
+    (root / ".venv" / "bin" / "python").unlink()
+    environment.ensure(root, "run")
+    assert installed(root) == "1.0"
+
+
+def test_an_environment_of_another_python_is_replaced(root: Path) -> None:
+    environment.ensure(root, "run")
+    (root / ".venv" / "lib" / f"python{environment.PYTHON}").rename(root / ".venv" / "lib" / "python3.9")
+    marker = root / ".venv" / "remit.json"
+    marker.write_text(json.dumps(json.loads(marker.read_text()) | {"python": "3.9"}))
+    environment.ensure(root, "run")
+    assert installed(root) == "1.0"
+
+
+def test_an_environment_from_which_up_runs_is_not_replaced(root: Path) -> None:
+    environment.ensure(root, "run")
+    script = (
+        "import sys, pathlib; sys.path.insert(0, sys.argv[1]); from config.launch import environment\n"
+        "environment.hold(pathlib.Path(sys.argv[2])); print('held', flush=True); sys.stdin.read()"
+    )
+    platform = Path(__file__).resolve().parents[3] / "platform"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", script, str(platform), str(root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert holder.stdout is not None
+    holder.stdout.readline()
+    try:
+        (root / ".venv" / "remit.json").unlink()
+        (root / ".venv" / "lib" / f"python{environment.PYTHON}").rename(root / ".venv" / "lib" / "python3.9")
+        assert "an `up` runs from it" in refusal(root)
+        assert (root / ".venv" / "lib" / "python3.9").exists()
+    finally:
+        holder.communicate()
+
+
+@installers
+def test_a_package_that_is_not_the_locked_one_is_refused(
+    root: Path, installer: str, choose: Callable[[str], None]
+) -> None:
+    choose(installer)
+    lock = root / "requirements.lock"
+    lock.write_text(lock.read_text()[:-9] + "00000000\n")
+    assert "could not be made" in refusal(root)
+    assert installed(root) == ""
+
+
+@pytest.mark.slow
+@installers
+def test_without_a_network_it_says_so(
+    root: Path, installer: str, choose: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose(installer)
+    for name in ("PIP_FIND_LINKS", "UV_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "PIP_INDEX_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    line = (root / "requirements.lock").read_text().splitlines()[-1]
+    (root / "requirements.lock").write_text(f"--index-url http://127.0.0.1:1/simple\n{line}\n")
+    assert "package index could not be reached" in refusal(root)
+
+
+def test_without_ensurepip_it_says_what_to_install(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = environment.importlib.util.find_spec
+    monkeypatch.setattr(environment, "_working_uv", lambda: None)
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name, *rest: None if name == "ensurepip" else real(name, *rest)
+    )
+    assert "apt-get install python3-venv" in refusal(root)
+
+
+def test_on_a_full_disk_it_says_so(root: Path) -> None:
+    place = root / "disk"
+    place.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)], capture_output=True).returncode:
+        pytest.skip("only root can mount a small disk")
+    try:
+        for lock in ("requirements.lock", "requirements-dev.lock"):
+            shutil.copy(root / lock, place / lock)
+        with (place / "ballast").open("wb") as file:
+            file.write(bytes(shutil.disk_usage(place).free))
+        assert "is full" in refusal(place)
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
