@@ -1,0 +1,58 @@
+"""The guards: what a page or an endpoint asks before it does anything."""
+
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.db import models
+
+from foundation.access.models import PermittedQuerySet, permissions_on
+from foundation.access.roles import ROLES, Permission
+from foundation.actors import Actor
+
+M = TypeVar("M", bound=models.Model)
+
+
+class RefusedError(Exception):
+    """The actor may know of the thing, but not do this to it: 403, naming the missing permission."""
+
+    def __init__(self, permission: str, target: UUID | None = None) -> None:
+        self.permission = permission
+        self.target = target
+        roles = ", ".join(role for role, held in ROLES.items() if permission in held)
+        super().__init__(f"This needs the permission {permission}. Roles that hold it: {roles}.")
+
+
+class UnknownError(Exception):
+    """There is no such thing, or the actor may not know of it: 404 in both cases."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"There is no such {kind} here, or you may not see it.")
+
+
+def require(actor: Actor, permission: str, target: UUID | None = None) -> None:
+    """Refuse unless the actor holds the permission on a target (by default the whole organisation)."""
+    node = target or actor.organisation
+    if node is None or permission not in permissions_on(actor, node):
+        raise RefusedError(permission, node)
+
+
+def find(rows: PermittedQuerySet[M], actor: Actor, permission: str, **lookup: Any) -> M:
+    """The one row that `lookup` names, if the actor holds the permission on it.
+
+    Whoever may not even view it gets UnknownError, whoever may only view it RefusedError.
+    """
+    kind = rows.model._meta.verbose_name or rows.model.__name__
+    found = rows.permitted(actor, permission).filter(**lookup).first()
+    if found is not None:
+        return found
+    view = view_permission(permission)
+    if permission != view and rows.permitted(actor, view).filter(**lookup).exists():
+        raise RefusedError(permission)
+    raise UnknownError(str(kind))
+
+
+def view_permission(permission: str) -> str:
+    """The permission to view what this one acts on: `run.control` needs `run.view`."""
+    noun = permission.partition(".")[0]
+    view = f"{noun}.view"
+    return view if view in {one.value for one in Permission} else permission

@@ -1,0 +1,111 @@
+"""One transaction for each request, in the tenant of whoever acts; refusals are recorded after its roll-back."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import cast
+
+from django.core.exceptions import BadRequest, PermissionDenied
+from django.core.handlers.exception import response_for_exception
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+
+from foundation.access.guards import RefusedError, UnknownError
+from foundation.actors import Actor
+from foundation.audit.record import entry, record_refusal
+from foundation.errors import ConflictError, InvalidError
+from foundation.identity.authentication import actor_of_key, actor_of_session
+from foundation.identity.lookups import see_as_user
+from foundation.identity.refusals import anonymous
+from foundation.identity.requests import address_of, bearer_token, request_id_of
+from foundation.tenancy.context import enter
+
+# The first never ask the database; the pages of sign-in open transactions of their own, because what they count and
+# record must outlive a refusal.
+WITHOUT_ACTOR = ("/healthz", "/readyz", "/static/")
+WITHOUT_TENANT = ("/sign-in/",)
+
+
+class ActorRequest(HttpRequest):
+    """A request behind the middleware."""
+
+    actor: Actor
+    refusal: str
+
+
+def note_refusal(request: HttpRequest, error: Exception) -> None:
+    """For whoever turns an error into an answer itself: the record will say why it was refused."""
+    cast("ActorRequest", request).refusal = str(error)
+
+
+class ActorMiddleware:
+    """Sets `request.actor`, opens its tenant, and rolls back whatever ends in a status of 400 or more.
+
+    `Authorization: Bearer` alone decides where it is present, and needs no CSRF token: no browser adds it by itself.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer as the view does."""
+        given = cast("ActorRequest", request)
+        given.refusal = ""
+        if request.path_info.startswith(WITHOUT_ACTOR):
+            given.actor = anonymous(request=request_id_of(request), address=address_of(request))
+            return self._get_response(request)
+        given.actor = _authenticate(request)
+        if request.path_info.startswith(WITHOUT_TENANT):
+            return self._get_response(request)
+        response = self._answer(given)
+        if response.status_code == HTTPStatus.FORBIDDEN:
+            _record_refusal(given, response)
+        return response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """The answers to what guards and services raise, where no view has turned it into one already."""
+        match exception:
+            case RefusedError():
+                note_refusal(request, exception)
+                return response_for_exception(request, PermissionDenied(str(exception)))
+            case UnknownError():
+                return response_for_exception(request, Http404(str(exception)))
+            case InvalidError() | ConflictError():
+                response = response_for_exception(request, BadRequest(str(exception)))
+                if isinstance(exception, ConflictError):
+                    response.status_code = HTTPStatus.CONFLICT
+                return response
+        return None
+
+    def _answer(self, request: ActorRequest) -> HttpResponse:
+        actor = request.actor
+        with transaction.atomic():
+            if actor.organisation is not None:
+                enter(actor.organisation)
+                see_as_user(actor.user)
+            response = self._get_response(request)
+            if response.status_code >= HTTPStatus.BAD_REQUEST:
+                transaction.set_rollback(True)
+        return response
+
+
+def _authenticate(request: HttpRequest) -> Actor:
+    said = {"request": request_id_of(request), "address": address_of(request)}
+    token = bearer_token(request.headers.get("Authorization", ""))
+    if token is None:
+        return actor_of_session(request.session, **said) or anonymous(**said)
+    # Django's own mark for a request that carries no ambient authority (as its test client sets it).
+    setattr(request, "_dont_enforce_csrf_checks", True)  # noqa: B010 - no attribute of the type
+    return actor_of_key(token, **said) or anonymous(**said)
+
+
+def _record_refusal(request: ActorRequest, response: HttpResponse) -> None:
+    record_refusal(
+        entry(
+            request.actor,
+            "access.refuse",
+            target_kind="route",
+            target_name=f"{request.method} {request.path_info}"[:300],
+            outcome="denied",
+            reason=request.refusal or response.reason_phrase,
+        )
+    )

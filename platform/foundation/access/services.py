@@ -1,0 +1,117 @@
+"""Verbs on grants. Nobody gives, or takes away, more than they hold themselves."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from foundation.access.models import Grant, GrantQuerySet, permissions_on
+from foundation.access.roles import ROLES
+from foundation.actors import Actor
+from foundation.audit.record import Entry, entry, record
+from foundation.errors import ConflictError, InvalidError
+from foundation.identity.models import Principal, PrincipalKind, PrincipalState
+from foundation.inputs import checked_optional, refuse_agent
+from foundation.organisations.models import GrantTarget, Organisation
+
+ADMINISTRATOR = "administrator"
+
+
+@transaction.atomic
+def grant(
+    *,
+    actor: Actor,
+    principal: Principal,
+    role: str,
+    target: GrantTarget,
+    expires_at: datetime | None = None,
+    reason: str = "",
+) -> Grant:
+    """Give a role on an organisation, a team or an agent, and on all below it. An expired grant is renewed."""
+    _refuse(actor, role, target)
+    reason = checked_optional(reason, 300, "reason")
+    if principal.kind == PrincipalKind.AGENT:
+        raise InvalidError("An agent gets no role: policies say what it may do.", "principal")
+    if principal.state != PrincipalState.ACTIVE:
+        raise InvalidError(f"{principal.name} is suspended: restore it first.", "principal")
+    if principal.organisation_id != target.organisation_id:
+        raise InvalidError("The principal and the target belong to different organisations.", "target")
+    given = _renew(principal, role, target, expires_at, reason) or Grant.objects.create(
+        organisation_id=target.organisation_id,
+        principal=principal,
+        role=role,
+        target=target,
+        expires_at=expires_at,
+        reason=reason,
+    )
+    if not Grant.objects.live().filter(pk=given.pk).exists():
+        raise InvalidError("The grant would have expired already: choose a later day.", "expires_at")
+    record(_about(actor, "grant.give", given))
+    return given
+
+
+@transaction.atomic
+def withdraw(*, actor: Actor, grant: Grant) -> None:
+    """Take a role away. The last administrator of an organisation stays."""
+    # Whoever withdraws an administrator waits here for whoever else does, so that two cannot take the last two away.
+    Organisation.objects.select_for_update().get(pk=grant.organisation_id)
+    found = Grant.objects.select_related("principal", "target").filter(pk=grant.pk).first()
+    if found is None:
+        raise ConflictError("The grant is withdrawn already.")
+    _refuse(actor, found.role, found.target)
+    if found.role == ADMINISTRATOR and not administrators(found.organisation_id).exclude(pk=found.pk).exists():
+        raise InvalidError("This is the last administrator of the organisation: name another one first.")
+    record(_about(actor, "grant.withdraw", found))
+    found.delete()
+
+
+def administrators(organisation_id: UUID) -> GrantQuerySet:
+    """The live grants of active people that administer the whole organisation without an end."""
+    return Grant.objects.filter(
+        organisation_id=organisation_id,
+        target_id=organisation_id,
+        role=ADMINISTRATOR,
+        expires_at=None,
+        principal__kind=PrincipalKind.PERSON,
+        principal__state=PrincipalState.ACTIVE,
+    )
+
+
+def _refuse(actor: Actor, role: str, target: GrantTarget) -> None:
+    refuse_agent(actor)
+    if role not in ROLES:
+        raise InvalidError(f"There is no role {role!r}: use one of {', '.join(ROLES)}.", "role")
+    lacking = ROLES[role] - permissions_on(actor, target.id)
+    if lacking:
+        raise InvalidError(f"The role {role} may do what you may not on {target.name} ({min(lacking)}).", "role")
+
+
+def _renew(
+    principal: Principal, role: str, target: GrantTarget, expires_at: datetime | None, reason: str
+) -> Grant | None:
+    former = Grant.objects.select_for_update().filter(principal=principal, role=role, target=target).first()
+    if former is None:
+        return None
+    if Grant.objects.live().filter(pk=former.pk).exists():
+        raise ConflictError(f"{principal.name} is {role} on {target.name} already.")
+    former.expires_at, former.reason = expires_at, reason
+    former.save(update_fields=["expires_at", "reason"])
+    return former
+
+
+def _about(actor: Actor, action: str, given: Grant) -> Entry:
+    return entry(
+        actor,
+        action,
+        target_kind=given.target.kind,
+        target_id=given.target_id,
+        target_name=given.target.name,
+        reason=given.reason,
+        details={
+            "grant": given.id,
+            "principal": given.principal_id,
+            "principal_name": given.principal.name,
+            "role": given.role,
+            "expires_at": given.expires_at,
+        },
+    )
