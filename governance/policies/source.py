@@ -16,6 +16,7 @@ DEEPEST_NESTING = 24
 DEEPEST_TREE = 100
 
 _TOKEN = re.compile(r'\s+|//[^\n\r]*|(?P<word>"(?:[^"\\]|\\.)*"|[A-Za-z_]\w*|\d+|::|[=!<>]=|&&|\|\||.)', re.DOTALL)
+_LAWFUL = re.compile(r"[\w\"(){}\[\]@,;.:+*/%<>?-]|[=!<>]=|&&|\|\||!")
 _QUOTED = re.compile(r"`([^`]+)`|(\w+)$")
 
 
@@ -166,28 +167,34 @@ def _depth(text: str) -> int:
 def _located(source: str, tokens: tuple[Token, ...], error: str) -> Problem:
     if error == "unexpected end of input":
         return problem_at(source, tokens[-1].start, "The policy ends too early: a bracket or the final ; is missing.")
-    place = _first_bad(source, tokens) if error.startswith(("unexpected token", "invalid token")) else None
-    if place is None:
+    if error.startswith("unexpected token"):
+        place = _first_bad(source, tokens, error)
+    elif error == "invalid token":
+        place = next((token for token in tokens if not _LAWFUL.match(token.text)), tokens[0])
+    else:
         named = _QUOTED.search(error)
         place = find(tokens, *(word for word in (named.groups() if named else ()) if word))
     return problem_at(source, place.start, f"Cedar cannot read this: {error}.")
 
 
-def _first_bad(source: str, tokens: tuple[Token, ...]) -> Token:
-    """The first token at which the text can no longer become a policy: before it, the parser only misses an end."""
+def _first_bad(source: str, tokens: tuple[Token, ...], error: str) -> Token:
+    """The token that Cedar means: its complaint stays the same only if what is cut off comes after that token.
+
+    Each attempt cuts the text before one token and ends it with `@@`, which is wrong everywhere.
+    """
     low, high = 0, len(tokens) - 1
     while low < high:
-        middle = (low + high) // 2
-        if _hopeful(source[tokens[0].start : tokens[middle].end]):
-            low = middle + 1
+        middle = (low + high + 1) // 2
+        if _complaint(source[tokens[0].start : tokens[middle].start] + "@@;") == error:
+            high = middle - 1
         else:
-            high = middle
+            low = middle
     return tokens[low]
 
 
-def _hopeful(text: str) -> bool:
+def _complaint(text: str) -> str:
     try:
         cedarpy.policies_to_json_str(text)
     except ValueError as error:
-        return str(error) == "unexpected end of input"
-    return True
+        return str(error)
+    return ""

@@ -53,7 +53,7 @@ def schema() -> PolicySchema:
     return build_schema(TOOLS, models=["clerk-model"], agents=["triage", "evidence"], teams=["desk", "finance"])
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def refund() -> Facts:
     """A refund of 20 €, by the triage agent."""
     return Facts(
@@ -70,13 +70,13 @@ def refund() -> Facts:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def of_cents(refund: Facts) -> Callable[[int], Facts]:
     """The refund, of another amount."""
     return lambda cents: replace(refund, arguments={**refund.arguments, "amount_cents": cents})
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def says(schema: PolicySchema) -> Callable[..., Decision]:
     """What policies say of an act: `says(facts, source, ...)`; logged sources by the keyword `logged`."""
 
@@ -88,7 +88,7 @@ def says(schema: PolicySchema) -> Callable[..., Decision]:
     return ask
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def desk() -> tuple[str, str, str]:
     """The desk's three policies."""
     return MAY_REFUND, LARGE_REFUND, NEVER_PAYOUT
