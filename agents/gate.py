@@ -111,7 +111,7 @@ class Action:
             "target_version": self.target_version,
             "arguments": self.arguments,
         }
-        return "sha256:" + hashlib.sha256(rfc8785.dumps(act)).hexdigest()  # type: ignore[arg-type]  # Mapping is JSON
+        return "sha256:" + hashlib.sha256(rfc8785.dumps(act)).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,10 @@ class Obligation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """A judged action. `generation` is the state of the organisation's policies that it was judged under."""
+    """A judged action. `generation` is the state of the organisation's policies that it was judged under.
+
+    `facts` is what the decision rests on, and `standing` the doorkeeper's own note on the approval that was waited for.
+    """
 
     action: Action
     effect: Effect
@@ -148,8 +151,10 @@ class Verdict:
     determinants: tuple[Determinant, ...] = ()
     obligation: Obligation | None = None
     generation: int = 0
-    mode: str = "enforce"
+    facts: Mapping[str, Any] = field(default_factory=dict)
     facts_digest: str = ""
+    shadow: str = ""
+    standing: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,8 +196,8 @@ class Gate(Protocol):
     def commit(self, cursor: Cursor, verdicts: Sequence[Verdict]) -> list[Admission]:
         """Record the decisions, hold the money, open or consume approvals, in the caller's transaction."""
 
-    def settle(self, cursor: Cursor, settlements: Sequence[Settlement]) -> None:
-        """Book what admitted acts cost, and release what was held."""
+    def settle(self, cursor: Cursor, settlements: Sequence[Settlement]) -> list[int]:
+        """Book what admitted acts cost, and release what was held; the amounts booked, one for each."""
 
 
 class NoGateError(RuntimeError):

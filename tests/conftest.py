@@ -15,24 +15,24 @@ from typing import Any
 
 import psycopg
 import pytest
-from config.launch.cluster import Cluster
-from config.launch.initialise import create_database_statements
 from django.conf import settings as django_settings
 from django.db import connections
+
+from config.launch.cluster import Cluster
+from config.launch.initialise import create_database_statements
 
 ROOT = Path(__file__).resolve().parent.parent
 ADDRESSES = ("DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_ENGINE_URL", "DATABASE_SYSTEM_URL", "BROKER_URL")
 
-_cluster: Cluster | None = None
-_folder: str | None = None
+_started: list[tuple[Cluster, str]] = []
 
 
 def _start_cluster() -> None:
-    global _cluster, _folder
-    _folder = tempfile.mkdtemp(prefix="remit-tests-")
-    _cluster = Cluster(Path(_folder), settings={"fsync": "off"})
-    _cluster.start()
-    os.environ.update(_cluster.environment(), REMIT_DATA_DIR=_folder, REMIT_TEST_SUPERUSER=_cluster.superuser_url())
+    folder = tempfile.mkdtemp(prefix="remit-tests-")
+    cluster = Cluster(Path(folder), settings={"fsync": "off"})
+    cluster.start()
+    _started.append((cluster, folder))
+    os.environ.update(cluster.environment(), REMIT_DATA_DIR=folder, REMIT_TEST_SUPERUSER=cluster.superuser_url())
     os.environ.setdefault("REMIT_OUTBOUND_ALLOW", "")
     subprocess.run(
         [sys.executable, str(ROOT / "manage.py"), "migrate", "--database", "owner", "--no-input", "--verbosity", "0"],
@@ -59,10 +59,9 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
 
 def pytest_unconfigure() -> None:
     """Stop the cluster with the last test."""
-    if _cluster is not None:
-        _cluster.stop()
-    if _folder is not None:
-        shutil.rmtree(_folder, ignore_errors=True)
+    for cluster, folder in _started:
+        cluster.stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

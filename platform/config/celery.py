@@ -18,4 +18,4 @@ class Doorbell(Celery):
 
 
 app: Any = Doorbell()
-app.autodiscover_tasks()
+app.autodiscover_tasks(["agents.runs", "governance.approvals", "config"], force=False)

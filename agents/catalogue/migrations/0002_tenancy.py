@@ -1,11 +1,10 @@
 from django.db import migrations
 
-from foundation.tenancy.operations import AppendOnly, IsolateTenant, APPEND
-
+from foundation.tenancy.operations import APPEND, AppendOnly, IsolateTenant
 
 
 class Migration(migrations.Migration):
-    dependencies = [('catalogue', '0001_initial'), ('organisations', '0002_tenancy')]
+    dependencies = [("catalogue", "0001_initial"), ("organisations", "0002_tenancy")]
     operations = [
         IsolateTenant("provider"),
         IsolateTenant("languagemodel"),

@@ -1,7 +1,6 @@
 from django.db import migrations
 
-from foundation.tenancy.operations import AppendOnly, IsolateTenant, APPEND
-
+from foundation.tenancy.operations import APPEND, AppendOnly, IsolateTenant
 
 
 class Migration(migrations.Migration):

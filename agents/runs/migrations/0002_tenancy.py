@@ -1,11 +1,10 @@
 from django.db import migrations
 
-from foundation.tenancy.operations import IsolateTenant, PartitionByTime, APPEND, CHANGE
-
+from foundation.tenancy.operations import APPEND, CHANGE, IsolateTenant, PartitionByTime
 
 
 class Migration(migrations.Migration):
-    dependencies = [('runs', '0001_initial'), ('registry', '0002_tenancy')]
+    dependencies = [("runs", "0001_initial"), ("registry", "0002_tenancy")]
     operations = [
         PartitionByTime("step", column="run_id", key=("run_id", "number")),
         PartitionByTime("event", column="run_id", key=("run_id", "number")),
@@ -13,5 +12,8 @@ class Migration(migrations.Migration):
         IsolateTenant("run", engine=CHANGE, serving=CHANGE),
         IsolateTenant("step", engine=CHANGE, serving=CHANGE),
         IsolateTenant("event", engine=APPEND, serving=APPEND),
-        migrations.RunSQL("GRANT SELECT, INSERT, UPDATE, DELETE ON runs_heartbeat TO remit_engine, remit_system; GRANT SELECT ON runs_heartbeat TO remit_serving", migrations.RunSQL.noop),
+        migrations.RunSQL(
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON runs_heartbeat TO remit_engine, remit_system; GRANT SELECT ON runs_heartbeat TO remit_serving",
+            migrations.RunSQL.noop,
+        ),
     ]

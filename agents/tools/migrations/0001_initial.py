@@ -1,8 +1,9 @@
 import django.db.models.deletion
 import django.db.models.functions.datetime
+from django.db import migrations, models
+
 import foundation.ids
 import foundation.tenancy.models
-from django.db import migrations, models
 
 
 class Migration(migrations.Migration):

@@ -1,11 +1,10 @@
 from django.db import migrations
 
-from foundation.tenancy.operations import AppendOnly, IsolateTenant, PartitionByTime, APPEND, CHANGE, READ
-
+from foundation.tenancy.operations import APPEND, CHANGE, READ, AppendOnly, IsolateTenant, PartitionByTime
 
 
 class Migration(migrations.Migration):
-    dependencies = [('budgets', '0001_initial'), ('organisations', '0002_tenancy')]
+    dependencies = [("budgets", "0001_initial"), ("organisations", "0002_tenancy")]
     operations = [
         PartitionByTime("ledgerentry"),
         IsolateTenant("budget", engine=CHANGE),

@@ -1,11 +1,10 @@
 from django.db import migrations
 
-from foundation.tenancy.operations import AppendOnly, IsolateTenant, PartitionByTime, APPEND, READ
-
+from foundation.tenancy.operations import APPEND, READ, AppendOnly, IsolateTenant, PartitionByTime
 
 
 class Migration(migrations.Migration):
-    dependencies = [('policies', '0001_initial'), ('organisations', '0002_tenancy')]
+    dependencies = [("policies", "0001_initial"), ("organisations", "0002_tenancy")]
     operations = [
         PartitionByTime("policydecision"),
         IsolateTenant("policy"),

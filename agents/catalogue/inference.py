@@ -1,0 +1,57 @@
+"""Inference: one model call through the `openai` package, by the Responses API or Chat Completions."""
+
+import openai
+
+from agents.catalogue import chat, responses
+from agents.catalogue.messages import Endpoint, ModelAnswer, ModelRequest
+from agents.catalogue.models import InferenceApi
+from foundation.outbound.client import OutboundRefusedError, client
+
+_SERVER_FAULT = 500
+_NO_KEY = "no-key"  # endpoints without keys still get a well-formed header
+
+
+class InferenceError(Exception):
+    """A call that gave no answer. `again` says that a later try may help, `billed` that it may have cost money."""
+
+    def __init__(self, message: str, *, again: bool, billed: bool) -> None:
+        super().__init__(message)
+        self.again, self.billed = again, billed
+
+
+def answer(endpoint: Endpoint, request: ModelRequest) -> ModelAnswer:
+    """Call the model once, without retries: they are the engine's, each with a decision of its own."""
+    try:
+        with (
+            client(timeout=request.timeout, purpose="inference") as transport,
+            openai.OpenAI(
+                base_url=endpoint.base_url,
+                api_key=endpoint.key or _NO_KEY,
+                max_retries=0,
+                timeout=request.timeout,
+                http_client=transport,
+            ) as api,
+        ):
+            speak = chat.call if endpoint.api == InferenceApi.CHAT else responses.call
+            items, usage, identifier = speak(api, request)
+    except OutboundRefusedError as error:
+        raise InferenceError(str(error), again=False, billed=False) from None
+    except openai.APITimeoutError:
+        message = f"The model endpoint did not answer within {request.timeout:g} s."
+        raise InferenceError(message, again=True, billed=True) from None
+    except openai.APIConnectionError as error:
+        raise InferenceError(_reason(error), again=True, billed=True) from None
+    except openai.APIStatusError as error:
+        again = error.status_code in {408, 409, 429} or error.status_code >= _SERVER_FAULT
+        message = f"The model endpoint answered {error.status_code}: {error.message[:300]}"
+        raise InferenceError(message, again=again, billed=error.status_code >= _SERVER_FAULT) from None
+    except openai.OpenAIError as error:
+        raise InferenceError(f"The model endpoint cannot be used: {error}", again=False, billed=True) from None
+    return ModelAnswer(items=tuple(items), input_tokens=usage[0], output_tokens=usage[1], response_id=identifier)
+
+
+def _reason(error: openai.APIConnectionError) -> str:
+    cause: BaseException | None = error.__cause__
+    if isinstance(cause, OutboundRefusedError):
+        return str(cause)
+    return "The model endpoint cannot be reached. Check the provider's base URL, and that it runs."

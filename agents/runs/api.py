@@ -1,0 +1,197 @@
+"""REST endpoints of sessions, runs, steps and events."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from agents.registry.models import Agent
+from agents.runs.models import Event, Run, Session, Step
+from agents.runs.services import cancel_run, resolve_unknown, start_run
+from foundation.access.roles import Permission
+from foundation.api.operations import operation, verb
+from foundation.api.paging import KeysetPagination, NumberPagination
+from foundation.api.serializers import Body, Reason, Shape
+from foundation.api.viewsets import Read
+from foundation.errors import ConflictError, InvalidError
+
+LONGEST_KEY = 120
+
+
+class AgentName(Shape):
+    """Which agent."""
+
+    class Meta:
+        model = Agent
+        fields = ["id", "slug", "name"]
+
+
+class SessionShape(Shape):
+    """The durable context of one agent with one counterpart; `label` is the join of all that it has seen."""
+
+    agent = AgentName()
+    version = serializers.IntegerField(source="version.number")
+
+    class Meta:
+        model = Session
+        fields = ["id", "agent", "version", "counterpart", "label", "state", "created_at"]
+
+
+class RunShape(Shape):
+    """The work caused by one input. Money in micro-units of `currency`; `rehearsed`: a played model answered."""
+
+    agent = AgentName()
+    version = serializers.IntegerField(source="version.number")
+
+    class Meta:
+        model = Run
+        fields = [
+            "id", "organisation", "title", "agent", "version", "session", "parent", "root_id", "requester", "source",
+            "submission", "state", "failure", "waits_for", "waits_on", "cancel_requested", "steps_written",
+            "events_written", "deadline", "budget", "currency", "cost", "input_tokens", "output_tokens", "rehearsed",
+            "created_at", "started_at", "ended_at",
+        ]  # fmt: skip
+
+
+class WholeRunShape(RunShape):
+    """A run with its input and its answer, both JSON."""
+
+    class Meta(RunShape.Meta):
+        fields = [*RunShape.Meta.fields, "chain", "input", "input_label", "output"]
+
+
+class StepShape(serializers.Serializer[Step]):
+    """One journaled entry. `verdict` is the gate's answer, `provenance` has a label for each argument."""
+
+    number = serializers.IntegerField()
+    kind = serializers.CharField()
+    state = serializers.CharField()
+    attempt = serializers.IntegerField()
+    name = serializers.CharField()
+    call_id = serializers.CharField()
+    effect = serializers.CharField()
+    idempotency_key = serializers.CharField()
+    digest = serializers.CharField()
+    decision_id = serializers.UUIDField(allow_null=True)
+    verdict = serializers.JSONField()
+    input = serializers.JSONField()
+    output = serializers.JSONField(allow_null=True)
+    label = serializers.JSONField()
+    provenance = serializers.JSONField()
+    usage = serializers.JSONField()
+    cost = serializers.IntegerField()
+    child_id = serializers.UUIDField(allow_null=True)
+    error = serializers.CharField()
+    started_at = serializers.DateTimeField()
+    ended_at = serializers.DateTimeField(allow_null=True)
+
+
+class EventShape(serializers.Serializer[Event]):
+    """What is streamed about a run, numbered from 1."""
+
+    number = serializers.IntegerField()
+    kind = serializers.CharField()
+    data = serializers.JSONField()
+    at = serializers.DateTimeField()
+
+
+class StartRun(Body):
+    """`agent` by id or slug; `input` is text, or an object. An `Idempotency-Key` header starts it only once."""
+
+    agent = serializers.CharField()
+    title = serializers.CharField(max_length=200, allow_blank=True, default="")
+    input = serializers.JSONField()
+
+    def validate_input(self, value: Any) -> str | dict[str, Any]:
+        """Text that says something, or an object."""
+        if isinstance(value, dict) or (isinstance(value, str) and value.strip()):
+            return value
+        raise serializers.ValidationError("Give text, or an object.")
+
+
+class ResolveUnknown(Body):
+    """What really happened at a step whose outcome nobody knows. `evidence` says how you know."""
+
+    step = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
+    outcome = serializers.ChoiceField(choices=[("retry", "Not done: do it"), ("done", "Done"), ("failed", "Not done")])
+    evidence = serializers.CharField(max_length=2_000)
+
+
+class SessionEndpoints(Read):
+    """Sessions of the agents that one may see."""
+
+    rows = Session.objects.select_related("agent", "version")
+    shape = SessionShape
+    permission = Permission.RUN_VIEW
+    filterset_fields = ["agent", "state"]
+
+
+class RunEndpoints(Read):
+    """Runs, their journal, and what people may do with them."""
+
+    rows = Run.objects.select_related("agent", "version")
+    shape = RunShape
+    permission = Permission.RUN_VIEW
+    filterset_fields = ["agent", "session", "state", "parent", "root_id", "waits_for", "submission"]
+
+    @property
+    def paginator(self) -> KeysetPagination:
+        """Steps and events are numbered within their run."""
+        kind = NumberPagination if self.action in {"steps", "events"} else KeysetPagination
+        if not isinstance(getattr(self, "_paginator", None), kind):
+            self._paginator = kind()
+        return self._paginator
+
+    @operation("Show one {noun}", answer=WholeRunShape)
+    def retrieve(self, _values: Any) -> Run:
+        """With input and output."""
+        found: Run = self.get_object()
+        return found
+
+    @operation("Start a run", Permission.RUN_START, body=StartRun, answer=WholeRunShape, status=201)
+    def create(self, values: Any) -> Run:
+        """Queued: the next worker takes it."""
+        agent = self.find(Agent.objects.all(), values.pop("agent"))
+        key = self._key()
+        run = start_run(actor=self.actor, agent=agent, source="api", submission=key, **values)
+        if key and (run.agent_id != agent.id or run.input != values["input"]):
+            raise ConflictError("This Idempotency-Key has started another run: take a new one for a new run.")
+        return run
+
+    @verb("post", "cancel", "Cancel a run", Permission.RUN_CONTROL, body=Reason, answer=WholeRunShape)
+    def cancel(self, values: Any) -> Run:
+        """At the next step, and all that it has delegated; what was done stays done."""
+        return self._after(cancel_run(actor=self.actor, run=self.get_object(), reason=values["reason"]))
+
+    @verb("post", "resolve-unknown", "Say what happened at a step in doubt", Permission.RUN_CONTROL,
+          body=ResolveUnknown, answer=WholeRunShape)  # fmt: skip
+    def resolve_unknown(self, values: Any) -> Run:
+        """The run goes on from there."""
+        return self._after(
+            resolve_unknown(
+                actor=self.actor,
+                run=self.get_object(),
+                number=values["step"],
+                outcome=values["outcome"],
+                evidence=values["evidence"],
+            )
+        )
+
+    @verb("get", "steps", "List the steps of a run", answer=StepShape, many=True)
+    def steps(self, _values: Any) -> Any:
+        """In order."""
+        return Step.objects.filter(run_id=self.get_object().id).order_by("number")
+
+    @verb("get", "events", "List the events of a run", answer=EventShape, many=True)
+    def events(self, _values: Any) -> Any:
+        """In order; `/events/stream` sends them as they come."""
+        return Event.objects.filter(run_id=self.get_object().id).order_by("number")
+
+    def _after(self, _changed: Any) -> Run:
+        found: Run = self.get_object()
+        return found
+
+    def _key(self) -> str | None:
+        key: str | None = self.request.headers.get("Idempotency-Key")
+        if key is not None and not (0 < len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
+            raise InvalidError(f"Idempotency-Key must be 1 to {LONGEST_KEY} printable ASCII characters.")
+        return key

@@ -1,0 +1,120 @@
+"""Verbs on runs."""
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from django.db import IntegrityError, connection, transaction
+
+from agents.labels import Integrity, Label
+from agents.registry.models import Agent, AgentState
+from agents.runs.journal import wake
+from agents.runs.models import ENDED, Event, Run, RunState, Session, Step, StepState, Wait
+from agents.runs.tasks import ring
+from foundation.actors import Actor
+from foundation.audit.record import entry, record
+from foundation.errors import ConflictError, InvalidError
+from foundation.ids import uuid7
+from foundation.organisations.models import Organisation
+
+MAX_INPUT = 1_000_000  # characters
+
+
+@transaction.atomic
+def start_run(
+    *, actor: Actor, agent: Agent, title: str, input: str | dict[str, Any], source: str = "console",  # noqa: A002 - the field's word
+    submission: str | None = None, trusted: bool = False,
+) -> Run:  # fmt: skip
+    """Queue the work caused by one input, in a new session.
+
+    `submission` makes it happen once: the same key gives the same run. The input counts as untrusted unless the caller
+    says that its whole text is the person's own word.
+    """
+    if submission:
+        former = Run.objects.filter(organisation_id=agent.organisation_id, submission=submission).first()
+        if former is not None:
+            return former
+    version = agent.serving
+    if agent.state != AgentState.ACTIVE or version is None:
+        raise InvalidError(
+            f"{agent.name} is {agent.get_state_display()}: only an active agent with a version starts runs."
+        )
+    if len(str(input)) > MAX_INPUT:
+        raise InvalidError(f"The input is longer than {MAX_INPUT:,} characters: shorten it.", field="input")
+    label = Label(
+        Integrity.TRUSTED if trusted else Integrity.UNTRUSTED, sources=frozenset({f"input:{source}"})
+    ).as_json()
+    organisation = Organisation.objects.get(pk=agent.organisation_id)
+    identifier = uuid7()
+    session = Session.objects.create(
+        organisation=organisation, agent=agent, version=version, target_id=agent.target_id, counterpart=actor.name,
+        label=label,
+    )  # fmt: skip
+    try:
+        with transaction.atomic():
+            run = Run.objects.create(
+                id=identifier, organisation=organisation, session=session, agent=agent, version=version,
+                target_id=agent.target_id, root_id=identifier, requester_id=actor.principal,
+                chain=[str(one) for one in ((actor.principal,) if actor.principal else ())],
+                title=(title.strip() or "Untitled")[:200], source=source, submission=submission, input=input,
+                input_label=label, deadline=datetime.now(UTC) + timedelta(seconds=version.max_seconds),
+                budget=version.run_budget, currency=organisation.currency, events_written=1,
+                rehearsed=version.language_model.provider.rehearsal,
+            )  # fmt: skip
+    except IntegrityError:
+        # Somebody else submitted the same at this moment: theirs is the run.
+        return Run.objects.get(organisation=organisation, submission=submission)
+    Event.objects.create(run_id=run.id, number=1, organisation=organisation, kind="run.queued", data={})
+    record(
+        entry(actor, "run.start", target_kind="run", target_id=run.id, target_name=run.title, run=run.id,
+              details={"agent": agent.slug, "version": version.number, "source": source})
+    )  # fmt: skip
+    transaction.on_commit(partial(ring, run.id), robust=True)
+    return run
+
+
+@transaction.atomic
+def cancel_run(*, actor: Actor, run: Run, reason: str = "") -> None:
+    """Ask a run to end; it does so before its next act. Its children end too."""
+    found = Run.objects.select_for_update(of=("self",)).get(pk=run.pk)
+    if found.state in ENDED:
+        raise ConflictError(f"This run has already ended: it is {found.get_state_display().lower()}.")
+    Run.objects.filter(pk=found.pk, state=RunState.WAITING).update(
+        state=RunState.QUEUED, waits_for="", waits_on=None, wake_at=None
+    )
+    Run.objects.filter(pk=found.pk).update(cancel_requested=True)
+    record(
+        entry(actor, "run.cancel", target_kind="run", target_id=found.id, target_name=found.title, run=found.id,
+              reason=reason)
+    )  # fmt: skip
+    transaction.on_commit(partial(ring, found.id), robust=True)
+
+
+@transaction.atomic
+def resolve_unknown(*, actor: Actor, run: Run, number: int, outcome: str, evidence: str) -> None:
+    """A person's word on an effect whose outcome nobody knows: `done` or `failed` with evidence, or `retry`."""
+    if not actor.is_person:
+        raise InvalidError("Only a person may say what happened.")
+    if outcome not in {"done", "failed", "retry"}:
+        raise InvalidError("Say done, failed or retry.", field="outcome")
+    if not evidence.strip():
+        raise InvalidError("Say how you know: a receipt, a ledger entry, an answer.", field="evidence")
+    found = Run.objects.select_for_update(of=("self",)).get(pk=run.pk)
+    step = Step.objects.filter(run_id=found.id, number=number, state=StepState.UNKNOWN).first()
+    if step is None or found.state != RunState.WAITING or found.waits_for != Wait.PERSON:
+        raise ConflictError("This step does not wait for your word any more.")
+    rows = Step.objects.filter(run_id=found.id, number=number)
+    if outcome == "done":
+        rows.update(state=StepState.SUCCEEDED, output={"confirmed": evidence}, ended_at=datetime.now(UTC))
+    elif outcome == "failed":
+        rows.update(state=StepState.FAILED, error=f"A person found that it did not happen: {evidence}",
+                    ended_at=datetime.now(UTC))  # fmt: skip
+    else:
+        rows.update(state=StepState.INTENDED, usage={"again": step.attempt})
+    record(
+        entry(actor, f"step.resolve.{outcome}", target_kind="step", target_id=found.id, target_name=step.name,
+              run=found.id, step=number, reason=evidence)
+    )  # fmt: skip
+    with connection.cursor() as cursor:
+        wake(cursor, found.id, found.waits_on or found.id)
+    transaction.on_commit(partial(ring, found.id), robust=True)

@@ -1,0 +1,85 @@
+"""The gate's side of approvals: opening a request, and using one up for exactly the act that it covers."""
+
+import json
+from dataclasses import dataclass
+from uuid import UUID
+
+from agents.gate import Action, Cursor, Verdict
+from foundation.ids import uuid7
+from governance.approvals.models import ApprovalState
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What an act's approval is worth now."""
+
+    state: ApprovalState
+    reason: str = ""
+
+
+def standing_of(cursor: Cursor, action: Action, generation: int) -> Standing | None:
+    """What became of the request that an act waited for; VOID when it does not cover this act any more."""
+    if action.approval is None:
+        return None
+    cursor.execute(
+        "SELECT r.state, r.digest, r.generation, r.label, r.expires_at <= clock_timestamp(), "
+        "(SELECT v.reason FROM approvals_vote v WHERE v.request_id = r.id AND NOT v.approve ORDER BY v.id LIMIT 1) "
+        "FROM approvals_approvalrequest r WHERE r.id = %s AND r.organisation_id = %s AND r.run_id = %s",
+        (action.approval, action.organisation, action.run),
+    )
+    row = cursor.fetchone()
+    if row is None:
+        return Standing(ApprovalState.VOID)
+    state, digest, given_under, label, late, reason = row
+    state = ApprovalState(state)
+    label = json.loads(label) if isinstance(label, str) else label
+    if state in {ApprovalState.WAITING, ApprovalState.APPROVED}:
+        if digest != action.digest or given_under != generation or label != action.label.as_json():
+            return Standing(ApprovalState.VOID)
+        if late:
+            return Standing(ApprovalState.EXPIRED)
+    return Standing(state, reason or "")
+
+
+def open_request(cursor: Cursor, verdict: Verdict) -> UUID:
+    """Ask people. The request carries the digest of the exact act, and the circumstances that it was asked in."""
+    action, obligation = verdict.action, verdict.obligation
+    if obligation is None:
+        message = "an ask without an obligation"
+        raise ValueError(message)
+    request = uuid7()
+    if action.approval is not None:
+        void(cursor, action.approval)
+    cursor.execute(
+        "INSERT INTO approvals_approvalrequest (id, organisation_id, run_id, target_id, requester_id, step, "
+        "decision_id, tool, arguments, digest, generation, label, question, reasons, determinants, risk, approvers, "
+        "quorum, state, expires_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, "
+        "'waiting', clock_timestamp() + make_interval(secs => %s))",
+        (
+            request, action.organisation, action.run, action.agent, action.requester, action.step, action.decision,
+            action.target, json.dumps(action.arguments), action.digest, verdict.generation,
+            json.dumps(action.label.as_json()), (obligation.question or f"May I use {action.target}?")[:300],
+            json.dumps(list(verdict.reasons)), json.dumps([one.as_json() for one in verdict.determinants]),
+            obligation.risk, json.dumps(list(obligation.approvers)), obligation.quorum, obligation.expires_in,
+        ),
+    )  # fmt: skip
+    return request
+
+
+def consume(cursor: Cursor, action: Action) -> bool:
+    """Use an approval up; False if it is not there to be used, or not for this act."""
+    cursor.execute(
+        "UPDATE approvals_approvalrequest SET state = 'consumed' WHERE id = %s AND organisation_id = %s "
+        "AND state = 'approved' AND digest = %s AND expires_at > clock_timestamp() RETURNING id",
+        (action.approval, action.organisation, action.digest),
+    )
+    return cursor.fetchone() is not None
+
+
+def void(cursor: Cursor, request: UUID) -> None:
+    """The circumstances changed: whatever was asked or approved is worth nothing."""
+    cursor.execute(
+        "UPDATE approvals_approvalrequest SET state = 'void', decided_at = clock_timestamp() "
+        "WHERE id = %s AND state IN ('waiting', 'approved')",
+        (request,),
+    )

@@ -1,0 +1,133 @@
+"""Verbs on approvals: a person's yes or no to one exact act."""
+
+import hmac
+from datetime import UTC, datetime
+from functools import partial
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from agents.runs.journal import wake
+from agents.runs.tasks import ring
+from foundation.access.guards import RefusedError, require
+from foundation.access.models import Grant
+from foundation.access.roles import Permission
+from foundation.actors import Actor
+from foundation.audit.record import Entry, entry, record
+from foundation.errors import ConflictError, InvalidError
+from foundation.organisations.models import GrantTarget
+from governance.approvals.models import ApprovalRequest, ApprovalState, Vote
+
+ANY_ROLE = "administrator"  # stands in for every group of approvers
+
+
+class SeparationError(RefusedError):
+    """Whoever asked for an act never decides on it, and neither does an agent."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Permission.APPROVAL_DECIDE)
+        self.args = (message,)
+
+
+@transaction.atomic
+def approve(*, actor: Actor, request: ApprovalRequest, digest: str, reason: str = "") -> ApprovalRequest:
+    """Vote yes. `digest` is that of the act as the person saw it: another one is a conflict."""
+    found = _lock(actor, request)
+    if not hmac.compare_digest(digest.encode(), found.digest.encode()):
+        raise ConflictError("The call changed since you opened it: review it again.")
+    roles = _roles(actor, found)
+    if not roles & {*found.approvers, ANY_ROLE}:
+        raise SeparationError(f"This asks for the role {' or '.join(found.approvers)}, which you do not hold here.")
+    _vote(actor, found, approve=True, reason=reason)
+    if _is_enough(found):
+        _decide(actor, found, ApprovalState.APPROVED, "approval.approve", reason)
+    else:
+        record(_entry(actor, found, "approval.vote", reason))
+    return found
+
+
+@transaction.atomic
+def deny(*, actor: Actor, request: ApprovalRequest, reason: str) -> ApprovalRequest:
+    """Vote no; one no is enough."""
+    if not reason.strip():
+        raise InvalidError("Say why: the agent and the record are told.", field="reason")
+    found = _lock(actor, request)
+    _vote(actor, found, approve=False, reason=reason)
+    _decide(actor, found, ApprovalState.DENIED, "approval.deny", reason)
+    return found
+
+
+def votes_missing(request: ApprovalRequest) -> int:
+    """How many more people must say yes, at least."""
+    return max(request.quorum - request.votes.filter(approve=True).count(), 0)
+
+
+def _lock(actor: Actor, request: ApprovalRequest) -> ApprovalRequest:
+    voter = _voter(actor)
+    require(actor, Permission.APPROVAL_DECIDE, request.target_id)
+    found = ApprovalRequest.objects.select_for_update(of=("self",)).get(pk=request.pk)
+    if found.requester_id == voter:
+        raise SeparationError("You asked for this act yourself: somebody else must decide.")
+    if found.state != ApprovalState.WAITING:
+        raise ConflictError(_already(found))
+    if found.expires_at <= datetime.now(UTC):
+        raise ConflictError("Nobody answered in time: this request has expired.")
+    if found.votes.filter(principal_id=voter).exists():
+        raise ConflictError("You have already voted: another person must answer too.")
+    return found
+
+
+def _already(request: ApprovalRequest) -> str:
+    last = request.votes.select_related("principal").order_by("-id").first()
+    by = f" by {last.principal.name}" if last and request.state in {"approved", "consumed", "denied"} else ""
+    at = f" at {request.decided_at:%Y-%m-%d %H:%M:%S} UTC" if request.decided_at else ""
+    word = "approved" if request.state == ApprovalState.CONSUMED else request.get_state_display().lower()
+    return f"This is already {word}{by}{at}."
+
+
+def _vote(actor: Actor, request: ApprovalRequest, *, approve: bool, reason: str) -> None:
+    Vote.objects.create(
+        organisation_id=request.organisation_id, request=request, principal_id=_voter(actor), approve=approve,
+        reason=reason[:500], digest=request.digest,
+    )  # fmt: skip
+
+
+def _roles(actor: Actor, request: ApprovalRequest) -> set[str]:
+    return _roles_of(_voter(actor), request)
+
+
+def _voter(actor: Actor) -> UUID:
+    if not actor.is_person or actor.principal is None:
+        raise SeparationError("Only a person decides on an approval.")
+    return actor.principal
+
+
+def _roles_of(principal: UUID, request: ApprovalRequest) -> set[str]:
+    lineage = GrantTarget.objects.values_list("lineage", flat=True).get(pk=request.target_id)
+    grants = Grant.objects.live().filter(principal_id=principal, target_id__in=lineage)
+    return set(grants.values_list("role", flat=True))
+
+
+def _is_enough(request: ApprovalRequest) -> bool:
+    """Enough people, and each group of approvers is represented by one of them."""
+    voters = list(request.votes.filter(approve=True).values_list("principal_id", flat=True))
+    if len(voters) < request.quorum:
+        return False
+    held = [_roles_of(voter, request) for voter in voters]
+    return all(any(roles & {group, ANY_ROLE} for roles in held) for group in request.approvers)
+
+
+def _decide(actor: Actor, request: ApprovalRequest, state: ApprovalState, action: str, reason: str) -> None:
+    request.state, request.decided_at = state, datetime.now(UTC)
+    request.save(update_fields=["state", "decided_at"])
+    record(_entry(actor, request, action, reason))
+    with connection.cursor() as cursor:
+        wake(cursor, request.run_id, request.id)
+    transaction.on_commit(partial(ring, request.run_id), robust=True)
+
+
+def _entry(actor: Actor, request: ApprovalRequest, action: str, reason: str) -> Entry:
+    return entry(
+        actor, action, target_kind="approval", target_id=request.id, target_name=request.question, reason=reason,
+        run=request.run_id, step=request.step, details={"digest": request.digest, "tool": request.tool},
+    )  # fmt: skip
