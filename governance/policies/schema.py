@@ -60,9 +60,15 @@ def connector_of(tool: str) -> str:
 
 
 def build_schema(
-    tools: Iterable[PolicyTool], models: Iterable[str], agents: Iterable[str], teams: Iterable[str] = ()
+    tools: Iterable[PolicyTool],
+    models: Iterable[str],
+    agents: Iterable[str],
+    teams: Iterable[str] | None = None,
 ) -> PolicySchema:
-    """An organisation's schema: models by name, agents and teams by slug. ValueError if a tool bears a kind's name."""
+    """An organisation's schema: models by name, agents and teams by slug (None leaves teams' names unchecked).
+
+    Raises ValueError if a tool bears the name of a kind of act.
+    """
     arguments = {tool.name: _arguments(tool) for tool in tools}
     if taken := arguments.keys() & {TOOL_CALL, *RESOURCES}:
         message = f"A tool cannot be called {taken.pop()}: that is the name of a kind of action."
@@ -72,8 +78,9 @@ def build_schema(
         "Connector": frozenset(map(connector_of, arguments)),
         "Model": frozenset(models),
         "Agent": frozenset(agents),
-        "Team": frozenset(teams),
     }
+    if teams is not None:
+        known["Team"] = frozenset(teams)
     return PolicySchema(_document(arguments), arguments, known)
 
 

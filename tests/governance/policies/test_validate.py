@@ -136,6 +136,13 @@ def test_a_problem_names_its_policy_and_its_place(schema: PolicySchema) -> None:
     assert (problem.line, problem.column, problem.policy) == (6, 21, "second")
 
 
+def test_team_names_are_checked_only_where_they_are_listed() -> None:
+    source = 'permit (principal in Team::"desk", action, resource);'
+
+    assert validate(source, build_schema([], [], [])) == []
+    assert len(validate(source, build_schema([], [], [], teams=[]))) == 1
+
+
 def test_many_tools_are_named_in_one_problem() -> None:
     tools = [PolicyTool(f"mail.send_{number}", {}) for number in range(50)]
     schema = build_schema(tools, [], [])
