@@ -2,7 +2,7 @@
 
 from django.apps import AppConfig
 
-from foundation.secrets.rotation import register_column
+from foundation.secrets.columns import register_column
 
 
 class CatalogueConfig(AppConfig):

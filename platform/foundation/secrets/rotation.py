@@ -1,7 +1,6 @@
 """Rotating the sealing key: every column that holds sealed values is registered here by its app."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 from django.apps import apps
@@ -10,28 +9,10 @@ from django.db import models, transaction
 from foundation.actors import Actor
 from foundation.audit.record import entry, record
 from foundation.keys import add_key, drop_former_keys, key_id, load_or_make_keys
+from foundation.secrets.columns import SealedColumn, columns
 from foundation.secrets.sealing import KEY_FILE, KEY_VARIABLE, forget_keys, is_current, reseal
 
 _BATCH = 500
-
-
-@dataclass(frozen=True, slots=True)
-class SealedColumn:
-    """A column of tokens: `model` as `app.Model`, and the context of a row's token."""
-
-    model: str
-    field: str
-    context: Callable[[Any], str]
-
-
-_columns: list[SealedColumn] = []
-
-
-def register_column(model: str, field: str, context: Callable[[Any], str]) -> None:
-    """Make a column known to the rotation; call it in the app's `ready()`."""
-    column = SealedColumn(model, field, context)
-    if all((known.model, known.field) != (model, field) for known in _columns):
-        _columns.append(column)
 
 
 def rotate_sealing_key(*, actor: Actor, new_key: bool = True) -> int:
@@ -43,7 +24,7 @@ def rotate_sealing_key(*, actor: Actor, new_key: bool = True) -> int:
     if new_key:
         add_key(KEY_FILE, KEY_VARIABLE)
     forget_keys()
-    resealed = sum(_reseal_column(column) for column in _columns)
+    resealed = sum(_reseal_column(column) for column in columns)
     _record(actor, "sealing_key.rotate", {"resealed": resealed})
     return resealed
 
