@@ -3,6 +3,7 @@
 import json
 import re
 from typing import Any
+from uuid import UUID
 
 from foundation.actors import Actor, ActorKind
 from foundation.errors import InvalidError
@@ -15,6 +16,13 @@ def refuse_agent(actor: Actor) -> None:
     """Agents never change what governs them: definitions, keys, grants, policies, budgets."""
     if actor.kind is ActorKind.AGENT:
         raise InvalidError("An agent may not do this: ask a person who may.")
+
+
+def organisation_of(actor: Actor) -> UUID:
+    """The organisation in which an actor acts."""
+    if actor.organisation is None:
+        raise InvalidError("Nobody says in which organisation this is to happen: choose one first.")
+    return actor.organisation
 
 
 def checked_slug(value: str, longest: int = 60, field: str = "slug") -> str:

@@ -1,0 +1,202 @@
+"""Verbs on agents and their versions."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Max
+
+from agents.catalogue.models import LanguageModel
+from agents.registry.definition import Definition, checked_definition
+from agents.registry.models import Agent, AgentState, AgentVersion
+from foundation.actors import Actor
+from foundation.audit.record import Entry, entry, record
+from foundation.errors import ConflictError, InvalidError
+from foundation.identity.models import Principal, PrincipalKind, PrincipalState
+from foundation.ids import uuid7
+from foundation.inputs import checked_optional, checked_slug, checked_text, refuse_agent
+from foundation.organisations.models import TargetKind, Team
+from foundation.organisations.services import add_target
+
+
+@transaction.atomic
+def create_agent(*, actor: Actor, team: Team, slug: str, name: str, purpose: str, sponsor: Principal) -> Agent:
+    """A new agent, a draft: it starts nothing before it serves a version and is activated."""
+    refuse_agent(actor)
+    slug, name = checked_slug(slug), checked_text(name, 120)
+    purpose = checked_optional(purpose, 300, "purpose")
+    _check_sponsor(sponsor, team.organisation_id)
+    if Agent.objects.filter(organisation_id=team.organisation_id, slug=slug).exists():
+        raise ConflictError(f"There is an agent {slug} already: choose another short name.")
+    identifier = uuid7()
+    target = add_target(
+        organisation=team.organisation_id,
+        identifier=identifier,
+        kind=TargetKind.AGENT,
+        name=name,
+        above=team.target.lineage,
+    )
+    principal = Principal.objects.create(
+        id=identifier, organisation_id=team.organisation_id, kind=PrincipalKind.AGENT, name=name
+    )
+    agent = Agent.objects.create(
+        id=identifier,
+        organisation_id=team.organisation_id,
+        slug=slug,
+        name=name,
+        purpose=purpose,
+        team=team,
+        target=target,
+        principal=principal,
+        sponsor=sponsor,
+    )
+    record(_about(actor, "agent.create", agent, slug=slug, team=team.slug, sponsor=sponsor.id))
+    return agent
+
+
+@transaction.atomic
+def publish_version(
+    *,
+    actor: Actor,
+    agent: Agent,
+    instructions: str,
+    language_model: LanguageModel,
+    tools: Sequence[str],
+    delegates: Sequence[str],
+    max_steps: int = 40,
+    max_seconds: int = 86_400,
+    max_output_tokens: int = 1_024,
+    run_budget: int = 100_000,
+    note: str = "",
+) -> AgentVersion:
+    """The next immutable version; it serves once `serve_version` says so.
+
+    `tools` names tools, `delegates` agents by their slugs; limits are in steps, seconds, tokens and micro-units.
+    """
+    refuse_agent(actor)
+    # The lock makes the numbers follow one another.
+    agent = _locked(agent)
+    definition = checked_definition(
+        Definition(
+            instructions=instructions,
+            language_model=language_model,
+            tools=tuple(tools),
+            delegates=tuple(delegates),
+            max_steps=max_steps,
+            max_seconds=max_seconds,
+            max_output_tokens=max_output_tokens,
+            run_budget=run_budget,
+        ),
+        agent,
+    )
+    last = agent.versions.aggregate(last=Max("number"))["last"] or 0
+    version = AgentVersion.objects.create(
+        organisation_id=agent.organisation_id,
+        agent=agent,
+        number=last + 1,
+        content_hash=definition.content_hash,
+        note=checked_optional(note, 300, "note"),
+        **definition.columns,
+    )
+    record(
+        _about(
+            actor,
+            "agent.publish",
+            agent,
+            number=version.number,
+            content_hash=version.content_hash,
+            note=version.note,
+        )
+    )
+    return version
+
+
+@transaction.atomic
+def serve_version(*, actor: Actor, agent: Agent, version: AgentVersion) -> Agent:
+    """New sessions get this version from now on; sessions that have begun keep theirs."""
+    refuse_agent(actor)
+    agent = _locked(agent)
+    if version.agent_id != agent.id:
+        raise InvalidError(f"This version belongs to another agent than {agent.name}.", "version")
+    former = agent.serving.number if agent.serving else None
+    agent.serving = version
+    agent.save(update_fields=["serving"])
+    record(_about(actor, "agent.serve", agent, former=former, number=version.number, hash=version.content_hash))
+    return agent
+
+
+@transaction.atomic
+def activate_agent(*, actor: Actor, agent: Agent, reason: str = "") -> Agent:
+    """It may start runs. It needs a serving version and an active sponsor."""
+    refuse_agent(actor)
+    agent = _locked(agent)
+    if agent.serving is None:
+        raise InvalidError(f"{agent.name} serves no version yet: publish one and let it serve.")
+    if agent.sponsor is None or agent.sponsor.state != PrincipalState.ACTIVE:
+        raise InvalidError(f"{agent.name} is ownerless: name an active sponsor first.", "sponsor")
+    return _change_state(actor, agent, AgentState.ACTIVE, "agent.activate", reason)
+
+
+@transaction.atomic
+def suspend_agent(*, actor: Actor, agent: Agent, reason: str) -> Agent:
+    """It starts nothing until it is activated again."""
+    refuse_agent(actor)
+    return _change_state(
+        actor, _locked(agent), AgentState.SUSPENDED, "agent.suspend", checked_text(reason, 300, "reason")
+    )
+
+
+@transaction.atomic
+def retire_agent(*, actor: Actor, agent: Agent, reason: str) -> Agent:
+    """It has ended for good."""
+    refuse_agent(actor)
+    return _change_state(actor, _locked(agent), AgentState.RETIRED, "agent.retire", checked_text(reason, 300, "reason"))
+
+
+@transaction.atomic
+def change_sponsor(*, actor: Actor, agent: Agent, sponsor: Principal) -> Agent:
+    """Another person answers for it."""
+    refuse_agent(actor)
+    agent = _locked(agent)
+    _check_sponsor(sponsor, agent.organisation_id)
+    former, agent.sponsor = agent.sponsor_id, sponsor
+    agent.save(update_fields=["sponsor"])
+    record(_about(actor, "agent.change_sponsor", agent, former=former, sponsor=sponsor.id))
+    return agent
+
+
+def _locked(agent: Agent) -> Agent:
+    found = Agent.objects.select_for_update(of=("self",)).get(pk=agent.pk)
+    if found.state == AgentState.RETIRED:
+        raise ConflictError(f"{found.name} is retired: create another agent.")
+    return found
+
+
+def _check_sponsor(sponsor: Principal, organisation_id: UUID) -> None:
+    if sponsor.organisation_id != organisation_id:
+        raise InvalidError("The sponsor belongs to another organisation.", "sponsor")
+    if sponsor.kind != PrincipalKind.PERSON or sponsor.state != PrincipalState.ACTIVE:
+        raise InvalidError(f"{sponsor.name} cannot be the sponsor: name an active person.", "sponsor")
+
+
+def _change_state(actor: Actor, agent: Agent, state: AgentState, action: str, reason: str) -> Agent:
+    if agent.state == state:
+        raise ConflictError(f"{agent.name} is {state} already.")
+    former, agent.state = agent.state, state
+    agent.save(update_fields=["state"])
+    principal = PrincipalState.ACTIVE if state == AgentState.ACTIVE else PrincipalState.SUSPENDED
+    Principal.objects.filter(pk=agent.principal_id).update(state=principal)
+    record(_about(actor, action, agent, reason, former=former))
+    return agent
+
+
+def _about(actor: Actor, action: str, agent: Agent, reason: str = "", **details: object) -> Entry:
+    return entry(
+        actor,
+        action,
+        target_kind="agent",
+        target_id=agent.id,
+        target_name=agent.name,
+        reason=reason,
+        details=details,
+    )
