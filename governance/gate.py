@@ -60,6 +60,9 @@ class Doorkeeper:
 def _verdict(cursor: Any, action: Action) -> Verdict:
     if action.problem:
         return Verdict(action=action, effect=Effect.DENY, reasons=(action.problem,))
+    if action.estimate is None:
+        reason = f"There is no price for {action.target} in the organisation's currency: set one in the catalogue."
+        return Verdict(action=action, effect=Effect.DENY, reasons=(reason,))
     policies, now = standing(cursor, action.organisation, ENGINE)
     asked = approvals.standing_of(cursor, action, policies.generation)
     if asked is not None and asked.state is ApprovalState.WAITING:

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import django
 import psycopg
 import pytest
 from django.conf import settings as django_settings
@@ -55,6 +56,8 @@ if not worker:
 if worker or not any(argument.startswith(("-n", "--numprocesses")) for argument in sys.argv):
     _clone(f"remit_{worker or 'main'}")
 os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+# Other conftest files import models before pytest-django would set Django up.
+django.setup()
 
 
 def pytest_unconfigure() -> None:

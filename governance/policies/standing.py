@@ -9,6 +9,7 @@ from uuid import UUID
 from agents.catalogue.models import LanguageModel
 from agents.registry.models import Agent
 from agents.tools.models import Tool
+from foundation.organisations.models import Team
 from governance.policies.compiled import CompiledSet, Mode, PolicyText, compile_policies
 from governance.policies.models import EnforcementMode, Policy
 from governance.policies.schema import PolicySchema, PolicyTool, build_schema
@@ -23,6 +24,8 @@ SELECT g.number,
      WHERE m.organisation_id = g.organisation_id),
     (SELECT md5(string_agg(a.slug, ',' ORDER BY a.id)) FROM registry_agent a
      WHERE a.organisation_id = g.organisation_id),
+    (SELECT md5(string_agg(t.slug, ',' ORDER BY t.id)) FROM organisations_team t
+     WHERE t.organisation_id = g.organisation_id),
     clock_timestamp()
 FROM policies_policygeneration g WHERE g.organisation_id = %s
 """
@@ -50,7 +53,7 @@ def standing(cursor: Any, organisation: UUID, using: str) -> tuple[Standing, Any
     row = cursor.fetchone()
     if row is None:
         raise NoPoliciesError("This organisation has no policies: nothing is permitted. Create one.")
-    key = (organisation, *row[:4])
+    key = (organisation, *row[:5])
     with _lock:
         found = _kept.get(key)
         if found is not None:
@@ -62,7 +65,7 @@ def standing(cursor: Any, organisation: UUID, using: str) -> tuple[Standing, Any
             _kept[key] = found
             while len(_kept) > _KEPT:
                 _kept.popitem(last=False)
-    return found, row[4]
+    return found, row[5]
 
 
 def schema_of(organisation: UUID, using: str) -> PolicySchema:
@@ -70,7 +73,9 @@ def schema_of(organisation: UUID, using: str) -> PolicySchema:
     tools = Tool.objects.using(using).filter(organisation_id=organisation).order_by("name")
     models = LanguageModel.objects.using(using).filter(organisation_id=organisation).values_list("slug", flat=True)
     agents = Agent.objects.using(using).filter(organisation_id=organisation).values_list("slug", flat=True)
-    return build_schema([PolicyTool(tool.name, tool.schema) for tool in tools], list(models), list(agents))
+    teams = Team.objects.using(using).filter(organisation_id=organisation).values_list("slug", flat=True)
+    offered = [PolicyTool(tool.name, tool.schema) for tool in tools]
+    return build_schema(offered, list(models), list(agents), list(teams))
 
 
 def policy_texts(organisation: UUID, using: str) -> list[PolicyText]:

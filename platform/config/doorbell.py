@@ -9,6 +9,8 @@ broker_transport_options = (
         # All of them set by hand: the defaults create an extension, hide a lost worker's message for half an hour,
         # and poll.
         "init_extension": False,
+        # Said outright, since pgmq prefers DATABASE_URL of the environment to the broker's own address.
+        "conn_string": broker_url.replace("pgmq:", "postgresql:", 1),
         "visibility_timeout": 120,
         "use_notify": True,
         "notify_throttle_interval_ms": 0,
