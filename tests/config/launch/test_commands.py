@@ -1,0 +1,69 @@
+"""manage.py before Django: the right interpreter, and one line where it cannot go on."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from config.launch import options
+from config.launch.failure import LaunchError
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, cwd=ROOT)
+
+
+def test_an_old_python_reads_what_it_lacks() -> None:
+    answer = run(
+        "import runpy, sys; sys.version_info = (3, 9, 1); sys.version = '3.9.1 (main)'\n"
+        "runpy.run_path('manage.py', run_name='__main__')"
+    )
+    assert answer.returncode == 2
+    assert answer.stderr == "Remit needs Python 3.11 or newer, this is 3.9.1.\n"
+
+
+def test_the_launcher_needs_nothing_but_the_standard_library() -> None:
+    program = (
+        "import sys; before = set(sys.modules); sys.path.insert(0, 'platform'); import config.launch.commands\n"
+        "names = {name.split('.')[0] for name in set(sys.modules) - before} - set(sys.stdlib_module_names)\n"
+        "print(*sorted(names))"
+    )
+    answer = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, cwd=ROOT)
+    assert (answer.stdout, answer.stderr) == ("config\n", "")
+
+
+def test_pythons_own_platform_module_stays_itself() -> None:
+    answer = run("import sys; sys.path[:0] = ['.', 'platform']; import platform; print(platform.system() != '')")
+    assert answer.stdout == "True\n"
+
+
+def test_a_bad_option_is_explained_before_anything_happens(tmp_path: Path) -> None:
+    answer = subprocess.run(
+        [sys.executable, ROOT / "manage.py", "up", "--port", "99999"], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert answer.returncode == 2
+    assert "a port lies between 1 and 65535" in answer.stderr
+
+
+def test_options_have_their_defaults_and_paths_are_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    chosen = options.read(tmp_path, [])
+    assert (chosen.port, chosen.data_dir, chosen.no_sample, chosen.local_model) == (
+        8000,
+        tmp_path / "var",
+        False,
+        False,
+    )
+    assert options.read(tmp_path, ["--data-dir", "elsewhere"]).data_dir == tmp_path / "elsewhere"
+    monkeypatch.setenv("REMIT_DATA_DIR", "/srv/remit")
+    assert options.read(tmp_path, []).data_dir == Path("/srv/remit")
+
+
+def test_a_local_model_that_is_not_installed_is_explained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(options, "LOCAL_MODEL", {"no_such_engine": "no-such-engine"})
+    options.refuse_missing_local_model(options.read(tmp_path, []))
+    with pytest.raises(LaunchError, match="--local-model needs no-such-engine: install with"):
+        options.refuse_missing_local_model(options.read(tmp_path, ["--local-model"]))
