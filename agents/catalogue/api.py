@@ -137,7 +137,7 @@ class LanguageModelEndpoints(Read):
         """All that were ever in force."""
         return Price.objects.filter(language_model=self.get_object()).order_by("-id")
 
-    @prices.mapping.post
+    @prices.mapping.post  # type: ignore[untyped-decorator]  # of an Any
     @operation("Set the price of a language model", Permission.MODEL_MANAGE, body=SetPrice, answer=PriceShape,
                status=201)  # fmt: skip
     def set_price(self, values: Any) -> Price:

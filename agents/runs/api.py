@@ -9,7 +9,7 @@ from agents.runs.models import Event, Run, Session, Step
 from agents.runs.services import cancel_run, resolve_unknown, start_run
 from foundation.access.roles import Permission
 from foundation.api.operations import operation, verb
-from foundation.api.paging import KeysetPagination, NumberPagination
+from foundation.api.paging import NumberPagination
 from foundation.api.serializers import Body, Reason, Shape
 from foundation.api.viewsets import Read
 from foundation.errors import ConflictError, InvalidError
@@ -75,7 +75,7 @@ class StepShape(serializers.Serializer[Step]):
     verdict = serializers.JSONField()
     input = serializers.JSONField()
     output = serializers.JSONField(allow_null=True)
-    label = serializers.JSONField()
+    label = serializers.JSONField()  # type: ignore[assignment]  # a field
     provenance = serializers.JSONField()
     usage = serializers.JSONField()
     cost = serializers.IntegerField()
@@ -90,7 +90,7 @@ class EventShape(serializers.Serializer[Event]):
 
     number = serializers.IntegerField()
     kind = serializers.CharField()
-    data = serializers.JSONField()
+    data = serializers.JSONField()  # type: ignore[assignment]  # a field
     at = serializers.DateTimeField()
 
 
@@ -133,14 +133,6 @@ class RunEndpoints(Read):
     permission = Permission.RUN_VIEW
     filterset_fields = ["agent", "session", "state", "parent", "root_id", "waits_for", "submission"]
 
-    @property
-    def paginator(self) -> KeysetPagination:
-        """Steps and events are numbered within their run."""
-        kind = NumberPagination if self.action in {"steps", "events"} else KeysetPagination
-        if not isinstance(getattr(self, "_paginator", None), kind):
-            self._paginator = kind()
-        return self._paginator
-
     @operation("Show one {noun}", answer=WholeRunShape)
     def retrieve(self, _values: Any) -> Run:
         """With input and output."""
@@ -176,12 +168,13 @@ class RunEndpoints(Read):
             )
         )
 
-    @verb("get", "steps", "List the steps of a run", answer=StepShape, many=True)
+    @verb("get", "steps", "List the steps of a run", answer=StepShape, many=True, paging=NumberPagination)
     def steps(self, _values: Any) -> Any:
         """In order."""
         return Step.objects.filter(run_id=self.get_object().id).order_by("number")
 
-    @verb("get", "events", "List the events of a run", answer=EventShape, many=True)
+    @verb("get", "events", "List the events of a run", answer=EventShape, many=True,
+          paging=NumberPagination)  # fmt: skip
     def events(self, _values: Any) -> Any:
         """In order; `/events/stream` sends them as they come."""
         return Event.objects.filter(run_id=self.get_object().id).order_by("number")

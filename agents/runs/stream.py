@@ -1,0 +1,191 @@
+"""The event stream of a run: `GET /api/v1/runs/<id>/events/stream`, server-sent events, plain ASGI.
+
+History first, from the event after `Last-Event-ID` (or `?after=`), then live until the run's end. Whether the caller
+may see the run is not decided here: the stream asks the REST endpoint of the run with the caller's own headers, so
+there is one guard, and asks again every minute, so that a withdrawn grant ends an open stream.
+"""
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qs
+from uuid import UUID
+
+import psycopg
+import structlog
+from psycopg_pool import PoolTimeout
+
+from agents.runs.feed import BATCH, Feed, Line
+from agents.runs.models import ENDED
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+ADDRESS = re.compile(r"^/api/v1/runs/([^/]+)/events/stream$")
+POLL = 5.0  # seconds
+COMMENT = 15.0
+ASK_AGAIN = 60.0
+MOST_STREAMS = 2_000
+
+_HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"content-encoding", b"identity"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+    (b"x-content-type-options", b"nosniff"),
+]
+_ENDS = frozenset(f"run.{state.value}" for state in ENDED)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Answer:
+    """What the REST endpoint said."""
+
+    start: Message = field(default_factory=dict)
+    body: bytes = b""
+
+    async def collect(self, message: Message) -> None:
+        """A `send` that keeps."""
+        if message["type"] == "http.response.start":
+            self.start = message
+        else:
+            self.body += message.get("body", b"")
+
+    async def relay(self, send: Send) -> None:
+        """Say the same to the caller."""
+        await send(self.start)
+        await send({"type": "http.response.body", "body": self.body})
+
+    @property
+    def run(self) -> dict[str, Any] | None:
+        """The run as the endpoint shows it; None for any refusal."""
+        return json.loads(self.body) if self.start.get("status") == HTTPStatus.OK else None
+
+
+class EventStream:
+    """The ASGI application. `endpoints` is the one that serves the REST API."""
+
+    def __init__(self, endpoints: Application) -> None:
+        self._endpoints = endpoints
+        self.feed = Feed()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Stream, or refuse as the REST endpoint refuses."""
+        answer = await self._ask(scope)
+        run = answer.run
+        if run is None:
+            await answer.relay(send)
+            return
+        after = _after(scope)
+        if run["state"] in ENDED and run["events_written"] <= after:
+            # To a browser an end is a lost connection: only 204 tells it not to come back (HTML, section 9.2.3).
+            await _answer(send, HTTPStatus.NO_CONTENT)
+        elif self.feed.listeners >= MOST_STREAMS:
+            await _answer(send, HTTPStatus.SERVICE_UNAVAILABLE)
+        else:
+            await self._stream(scope, receive, send, run, after)
+
+    async def _stream(self, scope: Scope, receive: Receive, send: Send, run: dict[str, Any], after: int) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+        talk = asyncio.create_task(self._talk(scope, send, run, after))
+        gone = asyncio.create_task(_gone(receive))
+        try:
+            await asyncio.wait({talk, gone}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (talk, gone):
+                task.cancel()
+            # Also when this task itself is cancelled: nothing may go on sending.
+            ended = await asyncio.gather(talk, gone, return_exceptions=True)
+        if isinstance(ended[0], (psycopg.Error, PoolTimeout, OSError)):
+            log.warning("an event stream broke off", run=run["id"], error=type(ended[0]).__name__)
+        elif isinstance(ended[0], Exception):
+            raise ended[0]
+        with suppress(OSError):
+            await send({"type": "http.response.body", "body": b""})
+
+    async def _talk(self, scope: Scope, send: Send, run: dict[str, Any], after: int) -> None:
+        organisation, identifier = UUID(run["organisation"]), UUID(run["id"])
+        await _write(send, b"retry: 2000\n\n")
+        asked = said = time.monotonic()
+        with self.feed.subscribe(identifier) as bell:
+            while True:
+                bell.clear()
+                lines = await self.feed.events(organisation, identifier, after)
+                now = time.monotonic()
+                if lines:
+                    await _write(send, b"".join(map(_frame, lines)))
+                    after, said = lines[-1].number, now
+                    if lines[-1].kind in _ENDS:
+                        return
+                elif now - said >= COMMENT:
+                    await _write(send, b": still here\n\n")
+                    said = now
+                if now - asked >= ASK_AGAIN:
+                    if (await self._ask(scope)).run is None:
+                        return
+                    asked = now
+                if len(lines) < BATCH:
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(bell.wait(), POLL)
+
+    async def _ask(self, scope: Scope) -> Answer:
+        """The run, as the REST endpoint shows it to this caller."""
+        path = scope["path"].removesuffix("/events/stream")
+        kept = [(name, value) for name, value in scope["headers"] if name not in _NOT_PASSED_ON]
+        inner = {
+            **scope,
+            "method": "GET",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": b"",
+            "headers": [*kept, (b"accept", b"application/json")],
+        }
+        answer = Answer()
+        await self._endpoints(inner, _nothing, answer.collect)
+        return answer
+
+
+_NOT_PASSED_ON = frozenset({b"accept", b"accept-encoding", b"content-length", b"content-type", b"transfer-encoding"})
+
+
+def _after(scope: Scope) -> int:
+    """The number of the last event that the caller has."""
+    headers = dict(scope["headers"])
+    given = headers.get(b"last-event-id", b"").decode("latin-1")
+    given = given or parse_qs(scope["query_string"].decode("latin-1")).get("after", ["0"])[0]
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0  # noqa: PLR2004 - digits
+
+
+def _frame(line: Line) -> bytes:
+    # The JSON of Postgres' json_build_object holds no line break: one data line is enough.
+    return f"id: {line.number}\nevent: {line.kind}\ndata: {line.text}\n\n".encode()
+
+
+async def _write(send: Send, body: bytes) -> None:
+    await send({"type": "http.response.body", "body": body, "more_body": True})
+
+
+async def _answer(send: Send, status: HTTPStatus) -> None:
+    headers = [(b"cache-control", b"no-store"), (b"content-length", b"0"), (b"retry-after", b"5")]
+    await send({"type": "http.response.start", "status": status.value, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _nothing() -> Message:
+    return {"type": "http.request", "body": b"", "more_body": False}

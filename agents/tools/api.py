@@ -1,0 +1,129 @@
+"""REST endpoints of connectors, tools and credentials."""
+
+from typing import Any
+
+from django.conf import settings
+from rest_framework import serializers
+
+from agents.tools.models import Connector, Credential, Tool
+from agents.tools.services import accept_tool, add_connector, add_credential, disable_tool, refresh_tools
+from foundation.access.roles import Permission
+from foundation.api.operations import operation, verb
+from foundation.api.serializers import Body, Shape
+from foundation.api.viewsets import Read
+
+
+class CredentialShape(Shape):
+    """The name of a sealed secret; the secret is never shown."""
+
+    class Meta:
+        model = Credential
+        fields = ["id", "name", "created_at"]
+
+
+class AddCredential(Body):
+    """`secret` is sealed and never shown again."""
+
+    name = serializers.CharField(max_length=120)
+    secret = serializers.CharField(max_length=10_000, write_only=True, trim_whitespace=False)
+
+
+class ConnectorShape(Shape):
+    """A source of tools."""
+
+    credential = CredentialShape(allow_null=True)
+
+    class Meta:
+        model = Connector
+        fields = ["id", "slug", "name", "kind", "settings", "credential", "enabled", "created_at"]
+
+
+class AddConnector(Body):
+    """`kind` is one of those that this installation knows; `settings` are plain values, never secrets."""
+
+    slug = serializers.SlugField(max_length=60)
+    name = serializers.CharField(max_length=120)
+    kind = serializers.CharField(max_length=60)
+    settings = serializers.DictField(default=dict)
+    credential = serializers.UUIDField(required=False, allow_null=True, default=None)
+
+    def validate_kind(self, kind: str) -> str:
+        """Known, or the error names those that are."""
+        if kind not in settings.CONNECTOR_KINDS:
+            known = ", ".join(sorted(settings.CONNECTOR_KINDS))
+            raise serializers.ValidationError(f"There is no such kind here. Kinds: {known}.")
+        return kind
+
+
+class ConnectorName(Shape):
+    """Which connector."""
+
+    class Meta:
+        model = Connector
+        fields = ["id", "slug", "name"]
+
+
+class ToolShape(Shape):
+    """One callable operation. In review: its definition changed, and a person has not accepted it yet."""
+
+    connector = ConnectorName()
+
+    class Meta:
+        model = Tool
+        fields = ["id", "name", "connector", "operation", "description", "schema", "effect", "definition_hash",
+                  "state", "created_at"]  # fmt: skip
+
+
+class CredentialEndpoints(Read):
+    """Secrets that connectors use."""
+
+    rows = Credential.objects.all()
+    shape = CredentialShape
+    permission = Permission.TOOL_VIEW
+
+    @operation("Add a credential", Permission.TOOL_MANAGE, body=AddCredential, status=201)
+    def create(self, values: Any) -> Credential:
+        """Sealed at once."""
+        self.require()
+        return add_credential(actor=self.actor, **values)
+
+
+class ConnectorEndpoints(Read):
+    """Connectors of the organisation."""
+
+    rows = Connector.objects.select_related("credential")
+    shape = ConnectorShape
+    permission = Permission.TOOL_VIEW
+    filterset_fields = ["kind", "enabled"]
+
+    @operation("Add a connector and read its tools", Permission.TOOL_MANAGE, body=AddConnector, status=201)
+    def create(self, values: Any) -> Connector:
+        """Its tools are there at once, and may be called where an agent names them and a policy allows it."""
+        self.require()
+        if values["credential"]:
+            values["credential"] = self.find(Credential.objects.all(), str(values["credential"]))
+        return add_connector(actor=self.actor, **values)
+
+    @verb("post", "refresh", "Read the tools of a connector anew", Permission.TOOL_MANAGE, answer=ToolShape, many=True)
+    def refresh(self, _values: Any) -> list[Tool]:
+        """The tools as they are now; those whose definition changed are in review."""
+        return refresh_tools(actor=self.actor, connector=self.get_object())
+
+
+class ToolEndpoints(Read):
+    """Tools of all connectors."""
+
+    rows = Tool.objects.select_related("connector")
+    shape = ToolShape
+    permission = Permission.TOOL_VIEW
+    filterset_fields = ["connector", "effect", "state", "name"]
+
+    @verb("post", "accept", "Accept the definition of a tool", Permission.TOOL_MANAGE)
+    def accept(self, _values: Any) -> Tool:
+        """From review, or from disabled, back into use."""
+        return accept_tool(actor=self.actor, tool=self.get_object())
+
+    @verb("post", "disable", "Disable a tool", Permission.TOOL_MANAGE)
+    def disable(self, _values: Any) -> Tool:
+        """Nobody calls it any more."""
+        return disable_tool(actor=self.actor, tool=self.get_object())

@@ -1,0 +1,49 @@
+"""The addresses of the REST API: one router for all apps. Addresses have no slash at their end."""
+
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularAPIView
+from rest_framework.routers import SimpleRouter
+
+from agents.catalogue.api import LanguageModelEndpoints, ProviderEndpoints
+from agents.registry.api import AgentEndpoints
+from agents.runs.api import RunEndpoints, SessionEndpoints
+from agents.tools.api import ConnectorEndpoints, CredentialEndpoints, ToolEndpoints
+from console.api.audit import AuditEndpoints
+from console.api.grants import GrantEndpoints
+from console.api.keys import ApiKeyEndpoints
+from console.api.organisations import OrganisationEndpoints, TeamEndpoints
+from console.api.people import PersonEndpoints, ServiceEndpoints
+from foundation.api.unknown import UnknownEndpoint
+from governance.approvals.api import ApprovalEndpoints
+from governance.budgets.api import BudgetEndpoints
+from governance.policies.api import DecisionEndpoints, PolicyEndpoints
+
+router = SimpleRouter(trailing_slash=False)
+for prefix, endpoints in {
+    "teams": TeamEndpoints,
+    "people": PersonEndpoints,
+    "services": ServiceEndpoints,
+    "grants": GrantEndpoints,
+    "api-keys": ApiKeyEndpoints,
+    "providers": ProviderEndpoints,
+    "language-models": LanguageModelEndpoints,
+    "credentials": CredentialEndpoints,
+    "connectors": ConnectorEndpoints,
+    "tools": ToolEndpoints,
+    "agents": AgentEndpoints,
+    "sessions": SessionEndpoints,
+    "runs": RunEndpoints,
+    "policies": PolicyEndpoints,
+    "decisions": DecisionEndpoints,
+    "budgets": BudgetEndpoints,
+    "approvals": ApprovalEndpoints,
+    "audit": AuditEndpoints,
+}.items():
+    router.register(prefix, endpoints, basename=f"api-{prefix}")
+
+urlpatterns = [
+    path("schema/", SpectacularAPIView.as_view(authentication_classes=[], permission_classes=[]), name="api-schema"),
+    path("v1/organisation", OrganisationEndpoints.as_view({"get": "show_own"}), name="api-organisation"),
+    path("v1/", include(router.urls)),
+    re_path(r"^.*$", UnknownEndpoint.as_view(), name="api-unknown"),
+]

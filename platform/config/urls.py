@@ -1,0 +1,19 @@
+"""Every address of Remit but the event stream and the health checks, which stand in front of Django (config.asgi)."""
+
+from django.urls import include, path
+
+urlpatterns = [
+    path("api/", include("config.api_urls")),
+    path("", include("console.urls")),
+    path("", include("agents.catalogue.urls")),
+    path("", include("agents.tools.urls")),
+    path("", include("agents.registry.urls")),
+    path("", include("agents.runs.urls")),
+    path("", include("governance.policies.urls")),
+    path("", include("governance.budgets.urls")),
+    path("", include("governance.approvals.urls")),
+]
+handler400 = "foundation.web.errors.bad_request"
+handler403 = "foundation.web.errors.permission_denied"
+handler404 = "foundation.web.errors.page_not_found"
+handler500 = "foundation.web.errors.server_error"

@@ -1,0 +1,76 @@
+"""The organisation and its teams."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from foundation.access.models import PermittedQuerySet
+from foundation.access.roles import Permission
+from foundation.api.operations import operation
+from foundation.api.serializers import Body, Shape
+from foundation.api.viewsets import Endpoints, Read
+from foundation.organisations.models import Organisation, Team
+from foundation.organisations.services import create_team, rename_team
+
+
+class OrganisationShape(Shape):
+    """The tenant; `currency` is that of its budgets."""
+
+    class Meta:
+        model = Organisation
+        fields = ["id", "slug", "name", "currency", "created_at"]
+
+
+class TeamShape(Shape):
+    """People and the agents that they own."""
+
+    class Meta:
+        model = Team
+        fields = ["id", "slug", "name", "parent", "created_at"]
+
+
+class CreateTeam(Body):
+    """A new team, under `parent` (id or slug) or directly under the organisation."""
+
+    slug = serializers.SlugField(max_length=60)
+    name = serializers.CharField(max_length=120)
+    parent = serializers.CharField(required=False, allow_null=True, default=None)  # type: ignore[assignment]  # a field
+
+
+class RenameTeam(Body):
+    """Another name; the slug stays."""
+
+    name = serializers.CharField(max_length=120)
+
+
+class OrganisationEndpoints(Endpoints):
+    """The actor's own organisation: there is no other one to see."""
+
+    shape = OrganisationShape
+    permission = Permission.ORGANISATION_VIEW
+
+    @operation("Show the organisation")
+    def show_own(self, _values: Any) -> Organisation:
+        """The row; row-level security knows no other one."""
+        return self.organisation
+
+
+class TeamEndpoints(Read):
+    """Teams nest; grants and budgets hang on them."""
+
+    rows = PermittedQuerySet(Team)
+    shape = TeamShape
+    permission = Permission.TEAM_VIEW
+
+    @operation("Create a team", Permission.TEAM_MANAGE, body=CreateTeam, status=201)
+    def create(self, values: Any) -> Team:
+        """Where it hangs decides who may."""
+        parent = self.find(self.rows, values.pop("parent")) if values["parent"] else values.pop("parent")
+        if parent is None:
+            self.require()
+        return create_team(actor=self.actor, organisation=self.organisation, parent=parent, **values)
+
+    @operation("Rename a team", Permission.TEAM_MANAGE, body=RenameTeam)
+    def partial_update(self, values: Any) -> Team:
+        """Another name."""
+        return rename_team(actor=self.actor, team=self.get_object(), name=values["name"])
