@@ -11,19 +11,16 @@ from datetime import date, time
 from typing import Any, cast
 
 import psycopg
+from django.conf import settings
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 
 from agents.labels import Confidentiality, Integrity, Label
 from agents.tools.port import ToolDefinition, ToolEffect, ToolOutput, ToolRefusedError, ToolRequest
+from agents.tools.postgres import connect
+from foundation.outbound.addresses import Allowance
 
 ROW_LIMIT = 100
-CONNECT_TIMEOUT = 5  # seconds
-
-# Only these parts of a connection string are taken over: the others name files, services or options of this machine.
-_TAKEN = ("host", "port", "dbname", "user", "password", "sslmode")
-_NEEDED = ("host", "dbname", "user", "password")
 
 
 class SqlConnector:
@@ -44,12 +41,17 @@ class SqlConnector:
         limit = int(request.settings.get("row_limit", ROW_LIMIT))
         names = query["schema"].get("properties", {})
         arguments = {name: request.arguments.get(name) for name in names}
-        rows = _fetch(_connection_values(request.secret), query["sql"], arguments, limit + 1, request.timeout)
+        connection = self.connect(request.secret)
+        rows = _fetch(connection, query["sql"], arguments, limit=limit + 1, timeout=request.timeout)
         content = {
             "rows": [{name: _plain(value) for name, value in row.items()} for row in rows[:limit]],
             "truncated": len(rows) > limit,
         }
         return ToolOutput(content, _label(request.operation, query))
+
+    def connect(self, secret: str | None) -> psycopg.Connection[Any]:
+        """To a public address, or to one that the operator allowed. Raises ToolRefusedError."""
+        return connect(secret, allowance=Allowance.of(settings.REMIT_OUTBOUND_ALLOW), purpose="SQL connector")
 
 
 def _label(operation: str, query: Mapping[str, Any]) -> Label:
@@ -60,30 +62,12 @@ def _label(operation: str, query: Mapping[str, Any]) -> Label:
     )
 
 
-def _connection_values(secret: str | None) -> dict[str, str]:
-    """The parts of the connection string that may be used; nothing is completed from this machine's environment."""
-    try:
-        given = conninfo_to_dict(secret or "")
-    except psycopg.ProgrammingError:
-        # Not chained: the message of the parser quotes the string.
-        raise ToolRefusedError("The credential is no connection string: set it anew on the connector.") from None
-    values = {name: str(given[name]) for name in _TAKEN if given.get(name)}
-    missing = [name for name in _NEEDED if name not in values]
-    if missing:
-        raise ToolRefusedError(f"The credential lacks {', '.join(missing)}: set it anew on the connector.")
-    if values["host"].startswith(("/", "@")):
-        raise ToolRefusedError("The credential names a socket of this machine: give a host name or address.")
-    return values
-
-
 def _fetch(
-    values: Mapping[str, str], statement: str, arguments: Mapping[str, Any], limit: int, timeout: float
+    connection: psycopg.Connection[Any], statement: str, arguments: Mapping[str, Any], *, limit: int, timeout: float
 ) -> list[dict[str, Any]]:
     milliseconds = str(max(1, math.floor(timeout * 1000)))
     try:
-        with psycopg.connect(
-            **cast("dict[str, Any]", values), connect_timeout=CONNECT_TIMEOUT, application_name="remit-sql-connector"
-        ) as connection:
+        with connection:
             cursor = connection.cursor(row_factory=dict_row)
             cursor.execute("SET TRANSACTION READ ONLY")
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [milliseconds])
@@ -97,9 +81,9 @@ def _fetch(
     except psycopg.errors.DataError:
         raise ToolRefusedError("The database could not read an argument: check its form.") from None
     except psycopg.OperationalError:
-        # Not chained: messages of the driver may hold parts of the connection string.
-        raise ToolRefusedError("The database cannot be reached: try again later.") from None
+        raise ToolRefusedError("The connection to the database broke: try again later.") from None
     except psycopg.Error as error:
+        # Not chained: messages of the database may hold values of other rows.
         raise ToolRefusedError(f"The database refused the query (SQLSTATE {error.sqlstate or 'unknown'}).") from None
 
 

@@ -15,8 +15,7 @@ from agents.tools.port import (
     ToolRequest,
     ToolUncertainError,
 )
-
-CONNECT_TIMEOUT = 5  # seconds
+from config.sample.shop import connect_to_shop
 
 _AMOUNT = {"type": "integer", "minimum": 1, "maximum": 100_000_000, "description": "in cents of the currency"}
 _CURRENCY = {"type": "string", "pattern": "^[A-Z]{3}$"}
@@ -73,7 +72,7 @@ class SandboxPayments:
             raise ToolRefusedError(f"There is no operation {request.operation!r}: use refund or payout.")
         statement, question, letter = _STATEMENTS[request.operation]
         values = {**request.arguments, "key": request.idempotency_key}
-        row = _book(_connect(request.secret), statement, question, values)
+        row = _book(connect_to_shop(request.secret), statement, question, values)
         if any(row[name] != value for name, value in request.arguments.items()):
             raise ToolRefusedError("The idempotency key was used for another booking: nothing was booked.")
         receipt = {
@@ -91,14 +90,6 @@ def _schema(**properties: Mapping[str, Any]) -> dict[str, Any]:
         "required": list(properties),
         "additionalProperties": False,
     }
-
-
-def _connect(secret: str | None) -> psycopg.Connection[Any]:
-    try:
-        return psycopg.connect(secret or "", connect_timeout=CONNECT_TIMEOUT, application_name="remit-sample-payments")
-    except psycopg.Error:
-        # Not chained: messages of the driver may hold parts of the connection string. Nothing has left yet.
-        raise ToolRefusedError("The ledger cannot be reached: nothing was booked.") from None
 
 
 def _book(

@@ -7,17 +7,17 @@ import pytest
 from agents.gate import ActionKind, Effect
 from agents.labels import Confidentiality, Integrity, Label
 from agents.tools.documents import DocumentsConnector
-from agents.tools.sql import SqlConnector
 from config.sample.definition import SAMPLE
 from config.sample.outbox import MailOutbox
 from config.sample.payments import SandboxPayments
+from config.sample.shop import SandboxOrders
 from governance.policies.compiled import Mode, PolicyText, compile_policies
 from governance.policies.evaluation import decide
 from governance.policies.facts import Facts
 from governance.policies.schema import PolicyTool, build_schema
 from governance.policies.validation import validate
 
-KINDS = {"orders": SqlConnector(), "policy": DocumentsConnector(), "payments": SandboxPayments(), "mail": MailOutbox()}
+KINDS = {"orders": SandboxOrders(), "policy": DocumentsConnector(), "payments": SandboxPayments(), "mail": MailOutbox()}
 TOOLS = {
     f"{connector.slug}.{definition.name}": definition
     for connector in SAMPLE.connectors

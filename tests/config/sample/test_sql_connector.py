@@ -1,13 +1,20 @@
 """The SQL connector on the sample's orders: reads what its queries name, and nothing else."""
 
-import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from agents.labels import Confidentiality, Integrity
 from agents.tools.port import ToolEffect, ToolRefusedError
 from agents.tools.sql import SqlConnector
 
 CONNECTOR = SqlConnector()
+
+
+@pytest.fixture(autouse=True)
+def allowed(shop, settings):
+    """The operator allowed the server of these tests, and a port where nobody listens."""
+    port = conninfo_to_dict(shop["orders"])["port"]
+    settings.REMIT_OUTBOUND_ALLOW = (f"127.0.0.1:{port}", "127.0.0.1:9")
 
 
 def query(sql, *, properties=(), **more):
@@ -68,9 +75,8 @@ def test_nothing_is_written_even_with_a_credential_that_could(owner, owner_url, 
         "INSERT INTO sample_ledger.payouts (idempotency_key, account, amount_cents, currency, reason)"
         " VALUES ('k', 'DE02120300000000202051', 1, 'EUR', 'r')"
     )
-    values = psycopg.conninfo.conninfo_to_dict(owner_url)
     with pytest.raises(ToolRefusedError, match="refused the query"):
-        CONNECTOR.call(ask("q", secret=psycopg.conninfo.make_conninfo("", **values), settings=query(statement)))
+        CONNECTOR.call(ask("q", secret=owner_url, settings=query(statement)))
     assert owner.execute("SELECT count(*) FROM sample_ledger.payouts").fetchone() == (1,)
 
 
@@ -97,6 +103,20 @@ def test_an_error_says_nothing_of_the_secret(ask, secret, message):
         CONNECTOR.call(ask("q", secret=secret, settings=query("SELECT 1")))
     assert "canary" not in repr(caught.value)
     assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "169.254.169.254", "127.0.0.1,127.0.0.1"])
+def test_an_address_inside_is_not_reached_unless_the_operator_allowed_it(shop, ask, settings, host):
+    settings.REMIT_OUTBOUND_ALLOW = ()
+    secret = make_conninfo(shop["orders"], host=host)
+    with pytest.raises(ToolRefusedError, match=r"not a public address|cannot be reached"):
+        CONNECTOR.call(ask("q", secret=secret, settings=query("SELECT 1")))
+
+
+def test_an_address_beside_the_name_is_not_used(shop, ask):
+    secret = make_conninfo(shop["orders"], hostaddr="169.254.169.254", options="-c search_path=x")
+    output = CONNECTOR.call(ask("q", secret=secret, settings=query("SELECT current_setting('search_path') AS path")))
+    assert output.content["rows"] == [{"path": '"$user", public'}]
 
 
 def test_a_query_that_is_not_listed_is_refused(shop, ask):

@@ -15,17 +15,18 @@ import httpx2
 import pytest
 from openai import OpenAI
 
+from agents.catalogue.messages import ModelRequest
 from agents.tools.documents import DocumentsConnector
 from agents.tools.port import ConnectorKind, ToolRefusedError, ToolRequest
-from agents.tools.sql import SqlConnector
 from config.sample.definition import SAMPLE
 from config.sample.outbox import MailOutbox
 from config.sample.payments import SandboxPayments
 from config.sample.reading import read_mail
+from config.sample.shop import SandboxOrders
 
 ROOT = Path(__file__).parents[4]
 KINDS: dict[str, ConnectorKind] = {
-    "orders": SqlConnector(),
+    "orders": SandboxOrders(),
     "policy": DocumentsConnector(),
     "payments": SandboxPayments(),
     "mail": MailOutbox(),
@@ -69,6 +70,8 @@ class Desk:
     refuse: set[str] = field(default_factory=set)
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     keys: int = 0
+    spent: float = 0  # micro-units, by all agents
+    most_held: float = 0  # the largest sum of what was spent and what a next call could cost at most
 
     def play(self, file: str) -> str:
         """Triage's last word on a mail of the sample."""
@@ -83,6 +86,7 @@ class Desk:
                 model=agent.model, instructions=agent.instructions, input=items, tools=_tools(agent), store=False,
                 max_output_tokens=agent.max_output_tokens,
             )  # fmt: skip
+            self.count(agent, items, answer.usage)
             wished = [item for item in answer.output if item.type == "function_call"]
             if not wished:
                 return answer.output_text
@@ -93,6 +97,19 @@ class Desk:
                               "arguments": item.arguments})  # fmt: skip
                 items.append({"type": "function_call_output", "call_id": item.call_id, "output": json.dumps(output)})
         raise AssertionError("the model did not come to an end")
+
+    def count(self, agent: Any, items: list[Any], usage: Any) -> None:
+        """Money as the engine counts it: held before a call for every byte, settled after it by token."""
+        model = next(model for model in SAMPLE.provider.models if model.slug == agent.model)
+        request = ModelRequest(
+            model=model.wire_name, instructions=agent.instructions, items=items, tools=_tools(agent),
+            max_output_tokens=agent.max_output_tokens, timeout=1,
+        )  # fmt: skip
+        held = request.most_input_tokens * model.input_per_million + agent.max_output_tokens * model.output_per_million
+        self.most_held = max(self.most_held, self.spent + held / 1_000_000)
+        assert usage.input_tokens <= request.most_input_tokens
+        cost = usage.input_tokens * model.input_per_million + usage.output_tokens * model.output_per_million
+        self.spent += cost / 1_000_000
 
     def call(self, name: str, arguments: dict[str, Any]) -> Any:
         """What a tool answers."""

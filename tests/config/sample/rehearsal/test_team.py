@@ -8,6 +8,7 @@ import pytest
 from config.sample.definition import SAMPLE
 
 EXPECTED = json.loads(SAMPLE.expected.read_text())
+BUDGET = next(agent.run_budget for agent in SAMPLE.agents if agent.slug == SAMPLE.front_agent)
 PLAYED = [file for file, expected in EXPECTED.items() if expected["state"] == "succeeded"]
 
 
@@ -34,6 +35,7 @@ def test_each_mail_comes_to_its_expected_end(desk, owner, tmp_path, file):
     assert bool(desk.called("payments.payout")) == ("payments.payout" in expected["refused_tools"])
     assert len(desk.called("mail.send")) == 1
     assert len(list((tmp_path / "sample" / "outbox").glob("*.eml"))) == int(expected["reply"])
+    assert desk.most_held < BUDGET / 2
 
 
 def test_the_sample_holds_what_it_promises():
