@@ -132,6 +132,7 @@ AGENTS_GATE = "governance.gate.Doorkeeper"
 CONNECTOR_KINDS = {
     "sql": "agents.tools.sql.SqlConnector",
     "documents": "agents.tools.documents.DocumentsConnector",
+    "sandbox-orders": "config.sample.shop.SandboxOrders",
     "sandbox-payments": "config.sample.payments.SandboxPayments",
     "sandbox-mail": "config.sample.outbox.MailOutbox",
 }
