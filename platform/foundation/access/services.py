@@ -65,9 +65,9 @@ def withdraw(*, actor: Actor, grant: Grant) -> None:
     found.delete()
 
 
-def administrators(organisation_id: UUID) -> GrantQuerySet:
-    """The live grants of active people that administer the whole organisation without an end."""
-    return Grant.objects.filter(
+def administrators(organisation_id: UUID, using: str = "default") -> GrantQuerySet:
+    """The grants of active people that administer the whole organisation without an end."""
+    return Grant.objects.using(using).filter(
         organisation_id=organisation_id,
         target_id=organisation_id,
         role=ADMINISTRATOR,
