@@ -23,7 +23,7 @@ _KNOWN = _OF_ASK | {"id", "description"}
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _APPROVER = re.compile(r"[a-z]+:[\w.@+-]+|[a-z0-9]+(-[a-z0-9]+)*")
-_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_PLACEHOLDER = re.compile(r"\{(\w+)(:hundredths)?\}")
 _PLAIN = re.compile(r"[\w.@+:/-]{1,80}")
 _APPROVED = {".": {"left": {"Var": "context"}, "attr": "approved"}}
 
@@ -110,15 +110,24 @@ def _admits(body: Mapping[str, Any]) -> bool:
 
 def placeholders(question: str) -> list[str]:
     """The names in braces."""
-    return _PLACEHOLDER.findall(question)
+    return [match[1] for match in _PLACEHOLDER.finditer(question)]
 
 
 def fill(question: str, arguments: Mapping[str, Any]) -> str:
     """The question with arguments in it, cut to what an ApprovalRequest holds.
 
     Values are hostile text: what is not a plain word is quoted, so that no value can pass for part of the question.
+    `{name:hundredths}` shows a whole number of cents as people write money: 74900 as 749.00.
     """
-    return _cut(_PLACEHOLDER.sub(lambda match: _shown(arguments.get(match[1])), question), LONGEST_QUESTION)
+    return _cut(_PLACEHOLDER.sub(lambda match: _filled(match, arguments), question), LONGEST_QUESTION)
+
+
+def _filled(match: re.Match[str], arguments: Mapping[str, Any]) -> str:
+    value = arguments.get(match[1])
+    if match[2] and isinstance(value, int) and not isinstance(value, bool):
+        sign = "-" if value < 0 else ""
+        return f"{sign}{abs(value) // 100:,}.{abs(value) % 100:02}"
+    return _shown(value)
 
 
 def _shown(value: Any) -> str:

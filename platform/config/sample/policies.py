@@ -43,7 +43,7 @@ LARGE_REFUNDS = """\
 
 @id("large-refund")
 @description("A refund of more than 500 EUR needs a person's approval.")
-@ask("May I refund {amount_cents} cents for order {order}?")
+@ask("May I refund {amount_cents:hundredths} {currency} for order {order}?")
 @approvers("operator")
 @quorum("1")
 @expires("30m")

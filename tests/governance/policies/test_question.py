@@ -1,5 +1,7 @@
 """The question to an approver: arguments are hostile text in it."""
 
+from typing import Any
+
 import pytest
 
 from governance.policies.annotations import LONGEST_QUESTION, fill
@@ -33,3 +35,14 @@ def test_format_directives_mean_nothing() -> None:
 def test_long_values_and_questions_are_cut() -> None:
     assert len(fill("{order}", {"order": "x y" * 500})) < 90
     assert len(fill("{order} " * 50, {"order": "x y" * 500})) == LONGEST_QUESTION
+
+
+@pytest.mark.parametrize(
+    ("cents", "shown"), [(74900, "749.00"), (5, "0.05"), (123456789, "1,234,567.89"), (-250, "-2.50"), (True, "true")]
+)
+def test_hundredths_are_shown_as_people_write_money(cents: Any, shown: str) -> None:
+    assert fill("Refund {amount:hundredths} EUR?", {"amount": cents}) == f"Refund {shown} EUR?"
+
+
+def test_hundredths_of_what_is_no_number_are_shown_as_it_is() -> None:
+    assert fill("Refund {amount:hundredths}?", {"amount": "a lot"}) == 'Refund "a lot"?'
