@@ -87,7 +87,7 @@ class Feed:
     async def _open(self) -> AsyncConnectionPool:
         if self._pool is None:
             self._pool = AsyncConnectionPool(
-                _address(), min_size=0, max_size=_POOL, timeout=10, max_idle=60, open=False, name="events"
+                serving_address(), min_size=0, max_size=_POOL, timeout=10, max_idle=60, open=False, name="events"
             )
             await self._pool.open()
         return self._pool
@@ -95,7 +95,7 @@ class Feed:
     async def _listen(self) -> None:
         while True:
             try:
-                async with await psycopg.AsyncConnection.connect(_address(), autocommit=True) as connection:
+                async with await psycopg.AsyncConnection.connect(serving_address(), autocommit=True) as connection:
                     await connection.execute(f"LISTEN {CHANNEL}")
                     self._ring_all()
                     async for notice in connection.notifies():
@@ -116,8 +116,8 @@ class Feed:
                 bell.set()
 
 
-def _address() -> str:
-    """The serving role's database, as libpq writes it."""
+def serving_address() -> str:
+    """How libpq reaches the database as the serving role."""
     given = settings.DATABASES["default"]
     options = {name: value for name, value in given["OPTIONS"].items() if name != "pool"}
     return make_conninfo(

@@ -7,6 +7,11 @@ busy, is plain ASGI in front of it, in the same process.
 import os
 from typing import Any, cast
 
+# Before the imports that read it. Each thread may hold one connection, and the health check one more.
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+os.environ.setdefault("REMIT_WEB_THREADS", "16")
+os.environ.setdefault("REMIT_POOL_SIZE", str(int(os.environ["REMIT_WEB_THREADS"]) + 1))
+
 from a2wsgi import WSGIMiddleware
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
@@ -15,7 +20,6 @@ from agents.runs.stream import ADDRESS, EventStream
 from config import health
 from config.bodies import Application, Receive, Scope, Send, WholeBodies
 
-THREADS = int(os.environ.get("REMIT_WEB_THREADS", "16"))
 HEALTH = ("/healthz", "/readyz")
 
 
@@ -55,10 +59,7 @@ class Router:
 
 def build() -> Router:
     """The application, with its settings read and Django set up."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    # Each thread may hold one connection, and the health check one more; the settings read this when they are loaded.
-    os.environ.setdefault("REMIT_POOL_SIZE", str(THREADS + 1))
-    bridge: Any = WSGIMiddleware(cast("Any", get_wsgi_application()), workers=THREADS)
+    bridge: Any = WSGIMiddleware(cast("Any", get_wsgi_application()), workers=int(os.environ["REMIT_WEB_THREADS"]))
     return Router(WholeBodies(bridge, lambda: settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0))
 
 
