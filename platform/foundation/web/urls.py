@@ -4,7 +4,6 @@ from django.urls import path
 
 from foundation.web import views
 
-app_name = "web"
 urlpatterns = [
     path("csp-report", views.csp_report, name="csp-report"),
     path("theme", views.switch_theme, name="theme"),

@@ -4,11 +4,11 @@ import json
 import logging
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from foundation.web.errors import bad_request
+from foundation.web.pages import way_back
 from foundation.web.theme import THEMES, remember_theme
 
 logger = logging.getLogger(__name__)
@@ -38,13 +38,6 @@ def switch_theme(request: HttpRequest) -> HttpResponse:
     if theme not in THEMES:
         return bad_request(request)
     wants_page = "text/html" in request.headers.get("Accept", "")
-    response = HttpResponseRedirect(_way_back(request)) if wants_page else HttpResponse(status=204)
+    response = HttpResponseRedirect(way_back(request)) if wants_page else HttpResponse(status=204)
     remember_theme(response, theme, secure=request.is_secure())
     return response
-
-
-def _way_back(request: HttpRequest) -> str:
-    """The page that sent the form, if it is ours; else the first page."""
-    back = request.POST.get("next") or request.headers.get("Referer", "")
-    ours = url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}, require_https=request.is_secure())
-    return back if ours else "/"

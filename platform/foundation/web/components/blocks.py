@@ -5,6 +5,7 @@ from django.utils.safestring import SafeString
 
 from foundation.web.components.markup import NOTHING, icon
 
+LEVELS = {"success": "ok", "warning": "warn", "error": "bad", "debug": "info"}  # Django's names of messages
 BANNER_ICONS = {"bad": "circle-alert", "warn": "triangle-alert", "ok": "circle-check", "wait": "hand", "info": "info"}
 
 
@@ -44,6 +45,7 @@ def banner(content: SafeString, tone: str = "info") -> SafeString:
 
 def toast(content: SafeString, tone: str = "ok") -> SafeString:
     """What has just been done, with a link to it; it stands until dismissed."""
+    tone = LEVELS.get(tone, tone)
     return format_html(
         '<div class="toast {}">{}<span class="grow">{}</span>'
         '<button type="button" class="button bare only" data-dismiss><span class="vh">Dismiss</span>{}</button></div>',

@@ -57,7 +57,7 @@ def address(context: Context, **changes: str | None) -> str:
     """This page's address with some parameters changed (None or "" removes); always back on the first page."""
     request = context.get("request")
     query: QueryDict = request.GET.copy() if request is not None else QueryDict(mutable=True)
-    for key in ("before", "after", "format"):
+    for key in ("before", "after", "format", "part"):
         query.pop(key, None)
     for key, value in changes.items():
         if value:
@@ -66,6 +66,11 @@ def address(context: Context, **changes: str | None) -> str:
             query.pop(key, None)
     path = request.path if request is not None else ""
     return f"{path}?{query.urlencode()}" if query else path or "?"
+
+
+def facet(context: Context, name: str, value: str) -> str:
+    """This page's address with one parameter set, for a link that narrows a list ("" widens it again)."""
+    return address(context, **{name: value})
 
 
 def segmented(context: Context, name: str, choices: Iterable[Choice], label: str, **more: object) -> SafeString:

@@ -53,6 +53,11 @@ def short_id(identifier: object, prefix: str = "") -> str:
     return f"{prefix}_…{tail}" if prefix else f"…{tail}"
 
 
+def hexed(digest: bytes, length: int = 8) -> str:
+    """The first characters of a digest, hexadecimal."""
+    return bytes(digest).hex()[:length]
+
+
 def copy_id(identifier: object, prefix: str = "") -> SafeString:
     """An id in its short form; a click copies the whole."""
     return format_html(

@@ -16,7 +16,7 @@ MANY_ROWS = 100  # from here on the browser draws only what is in sight
 for _part in (
     markup.icon,
     states.pill, states.state_icon, states.outcome, states.dot, states.live, states.risk,
-    marks.agent_mark, marks.person_mark, marks.actor_mark, marks.copy_id, marks.copy_text,
+    marks.agent_mark, marks.person_mark, marks.hexed, marks.actor_mark, marks.copy_id, marks.copy_text,
     quantities.ago, quantities.at, quantities.until, quantities.duration, quantities.money,
     controls.button, controls.tabs,
     charts.sparkline, charts.meter, charts.split_bar, charts.stacked_bars,
@@ -24,12 +24,13 @@ for _part in (
 ):  # fmt: skip
     register.simple_tag(_part)
 
-for _context_part in (controls.address, controls.segmented):
+for _context_part in (controls.address, controls.facet, controls.segmented):
     register.simple_tag(_context_part, takes_context=True)
 
 for _block in (blocks.card, blocks.figures, blocks.figure, blocks.banner, blocks.toast, blocks.empty, blocks.table_box):
     register.simple_block_tag(_block)
 
+register.simple_tag(marks.short_id, name="short")
 register.filter("count", quantities.count)
 register.filter("visible", markup.visible)
 register.filter("look", states.look)

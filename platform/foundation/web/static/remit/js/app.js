@@ -204,9 +204,15 @@ document.addEventListener("htmx:config:request", (event) => {
   if (token && request) request.headers["X-CSRFToken"] = token;
 });
 
-// ---- live: the mark says when the stream is down, and since when the page is old
-document.addEventListener("htmx:sse:error", () => live(false));
-document.addEventListener("htmx:sse:after:connection", () => live(true));
+// ---- waterfall: the chosen row is marked at once; the inspector follows
+document.addEventListener("click", (event) => {
+  const row = event.target.closest(".wf-row");
+  if (!row || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  for (const other of all(".wf-row[aria-current]")) other.removeAttribute("aria-current");
+  row.setAttribute("aria-current", "true");
+});
+
+// ---- live: a banner says that the stream is down, and since when the page is old
 let dropped = null;
 function live(up) {
   const banner = find("#stream-banner");

@@ -1,0 +1,95 @@
+"""The asks that wait for a person, in the order in which they press, each with what this person may do about it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db.models import Count, Q
+from django.utils import timezone
+
+from foundation.access.models import Grant, PermittedQuerySet
+from foundation.access.roles import Permission, roles_with
+from foundation.actors import Actor
+from governance.approvals.models import ApprovalRequest, ApprovalState, Risk
+from governance.approvals.services import ANY_ROLE
+
+# A risk makes an ask press as if so many times less time were left.
+WEIGHTS = {Risk.LOW: 1, Risk.MEDIUM: 2, Risk.HIGH: 6, Risk.CRITICAL: 12}
+IN_PLACE = frozenset({Risk.LOW, Risk.MEDIUM})
+MOST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One ask as a row. `why_not` is empty if this actor may decide it."""
+
+    request: ApprovalRequest
+    votes: int
+    why_not: str
+
+    @property
+    def in_place(self) -> bool:
+        """Whether it may be decided in the list: what is risky is always opened first."""
+        return self.request.risk in IN_PLACE and not self.why_not
+
+    @property
+    def progress(self) -> str:
+        """`1 of 2` where more than one vote is needed."""
+        return f"{self.votes} of {self.request.quorum}" if self.request.quorum > 1 else ""
+
+    @property
+    def reason(self) -> str:
+        """Why it was asked, in the policy's words."""
+        return str(self.request.reasons[0]) if self.request.reasons else ""
+
+
+def visible_requests(actor: Actor) -> PermittedQuerySet[ApprovalRequest]:
+    """The asks that an actor may see, with what a row shows of their runs."""
+    return (
+        ApprovalRequest.objects.all()
+        .permitted(actor, Permission.APPROVAL_VIEW)
+        .select_related("run__agent", "requester", "target")
+    )
+
+
+def queue(actor: Actor) -> list[Ask]:
+    """What waits, the most pressing first."""
+    waiting = visible_requests(actor).filter(state=ApprovalState.WAITING, expires_at__gt=timezone.now())
+    return sorted(as_asks(actor, waiting.order_by("expires_at")[:MOST]), key=_pressure)
+
+
+def as_asks(actor: Actor, requests: Iterable[ApprovalRequest]) -> list[Ask]:
+    """Rows of requests: two queries more, however many there are."""
+    rows = list(requests)
+    grants = list(Grant.objects.live().of(actor).values_list("target_id", "role"))
+    counted = ApprovalRequest.objects.filter(pk__in=[row.pk for row in rows]).annotate(
+        yes=Count("votes", filter=Q(votes__approve=True)),
+        own=Count("votes", filter=Q(votes__principal_id=actor.principal)),
+    )
+    votes = {row.pk: (row.yes, row.own) for row in counted}
+    asks = []
+    for row in rows:
+        yes, own = votes[row.pk]
+        roles = {role for target, role in grants if target in row.target.lineage}
+        asks.append(Ask(row, yes, _why_not(actor, row, roles, own)))
+    return asks
+
+
+def _why_not(actor: Actor, request: ApprovalRequest, roles: set[str], own: int) -> str:
+    if request.state != ApprovalState.WAITING:
+        return f"It is {request.get_state_display().lower()} already."
+    if request.expires_at <= timezone.now():
+        return "Its time has run out."
+    if not actor.is_person:
+        return "Only a person decides."
+    if request.requester_id == actor.principal:
+        return "You asked for this yourself: somebody else decides."
+    if not roles & set(roles_with(Permission.APPROVAL_DECIDE)):
+        return f"This needs the permission {Permission.APPROVAL_DECIDE.value}."
+    if not roles & {*request.approvers, ANY_ROLE}:
+        return f"This asks for the role {' or '.join(request.approvers)}, which you do not hold here."
+    return "You have voted already." if own else ""
+
+
+def _pressure(ask: Ask) -> float:
+    left = (ask.request.expires_at - timezone.now()).total_seconds()
+    return left / WEIGHTS[Risk(ask.request.risk)]

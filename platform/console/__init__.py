@@ -1,0 +1,1 @@
+"""The console's own pages and endpoints, and every page that shows agents and governance together."""

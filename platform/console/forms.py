@@ -1,0 +1,86 @@
+"""Forms of the console's own pages."""
+
+from django import forms
+
+from foundation.access.roles import ROLES
+
+
+class SignInForm(forms.Form):
+    """Address and password."""
+
+    email = forms.EmailField(
+        label="E-mail address", widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True})
+    )
+    password = forms.CharField(widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}), strip=False)
+
+
+class PasswordForm(forms.Form):
+    """A new password, typed twice."""
+
+    password = forms.CharField(
+        label="New password",
+        help_text="At least 12 characters. It ends your other sessions.",
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        strip=False,
+    )
+    again = forms.CharField(
+        label="Once more", widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}), strip=False
+    )
+
+    def clean_again(self) -> str:
+        """Both must be the same."""
+        again: str = self.cleaned_data["again"]
+        if again != self.cleaned_data.get("password"):
+            raise forms.ValidationError("The two are not the same: type both again.")
+        return again
+
+
+class PersonForm(forms.Form):
+    """A new person in the organisation."""
+
+    name = forms.CharField(max_length=120)
+    email = forms.EmailField(label="E-mail address", help_text="The person signs in with it.")
+
+
+class TeamForm(forms.Form):
+    """A new team."""
+
+    name = forms.CharField(max_length=120)
+    slug = forms.SlugField(
+        label="Short name", max_length=60, help_text="Lower case and dashes. It stands in addresses."
+    )
+    parent = forms.ChoiceField(required=False, help_text="Grants on the team above count for this one too.")
+
+
+class GrantForm(forms.Form):
+    """A role for somebody, on something."""
+
+    principal = forms.ChoiceField(label="Who")
+    role = forms.ChoiceField(choices=[(role, role.replace("-", " ").capitalize()) for role in ROLES])
+    target = forms.ChoiceField(label="On", help_text="It counts for everything below, too.")
+    expires_at = forms.DateTimeField(
+        label="Until",
+        required=False,
+        help_text="UTC. Empty means until it is withdrawn.",
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+    )
+    reason = forms.CharField(max_length=300, required=False)
+
+
+class ReasonForm(forms.Form):
+    """Why something is done."""
+
+    reason = forms.CharField(max_length=300)
+
+
+class KeyForm(forms.Form):
+    """A new API key."""
+
+    name = forms.CharField(max_length=120, help_text="What it is for. Shown in the record.")
+    principal = forms.ChoiceField(label="For")
+    expires_at = forms.DateTimeField(
+        label="Until",
+        required=False,
+        help_text="UTC. Empty means until it is revoked.",
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+    )

@@ -1,0 +1,169 @@
+"""A run with all that it delegated, as one tree of steps in the order in which they were written."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.utils import timezone
+
+from agents.runs.models import Run, RunState, Step, StepKind, StepState
+from foundation.access.roles import Permission
+from foundation.actors import Actor
+from foundation.web.components.charts import Share
+from foundation.web.components.quantities import duration
+from foundation.web.components.steps import step_look
+from foundation.web.waterfall import Span
+
+MOST_STEPS = 2_000
+LONGEST_NOTE = 60
+KINDS = {
+    StepKind.MODEL_CALL: "model",
+    StepKind.TOOL_CALL: "tool",
+    StepKind.DELEGATION: "agent",
+    StepKind.DECISION_WAIT: "wait",
+}
+PROBLEMS = frozenset({"failed", "denied", "refused", "unknown"})
+GOING_ON = frozenset({RunState.QUEUED, RunState.RUNNING, RunState.WAITING})
+ENDED = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED, RunState.EXPIRED})
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One step of the tree. `key` names it in addresses: its number, for a sub-agent's after the run's id."""
+
+    key: str
+    step: Step
+    depth: int
+    child: Run | None
+
+    @property
+    def state(self) -> str:
+        """As the page says it: a refusal by a policy is a denial, an intent is running."""
+        if self.step.state == StepState.REFUSED and self.step.verdict.get("effect") == "deny":
+            return "denied"
+        return "running" if self.step.state == StepState.INTENDED else str(self.step.state)
+
+    @property
+    def kind(self) -> str:
+        """Who worked."""
+        kind: str = KINDS.get(StepKind(self.step.kind), "guard")
+        return kind
+
+    @property
+    def icon(self) -> str:
+        """As in the tree."""
+        return step_look(self.kind, self.state).icon
+
+    @property
+    def label(self) -> str:
+        """What it is called in the tree."""
+        if self.child is not None:
+            return self.child.agent.name
+        return "Model call" if self.kind == "model" else str(self.step.name)
+
+    @property
+    def note(self) -> str:
+        """What it is about, short."""
+        again = f" · attempt {self.step.attempt}" if self.step.attempt > 1 else ""
+        if self.child is not None:
+            return f"sub-agent · v{self.child.version.number}{again}"
+        if self.kind == "model":
+            return f"{self.step.name}{again}"
+        first = next((str(value) for value in self.step.input.values()), "")
+        return f"{first[:LONGEST_NOTE]}{again}"
+
+
+class Story:
+    """What the run's page tells. `told` is the whole tree, `run` its root."""
+
+    def __init__(self, actor: Actor, run: Run) -> None:
+        self.run = run
+        rows = Run.objects.all().permitted(actor, Permission.RUN_VIEW).filter(root_id=run.root_id)
+        self._runs = {row.id: row for row in rows.select_related("agent", "version")}
+        self._steps: dict[UUID, list[Step]] = {}
+        steps = Step.objects.filter(run_id__in=list(self._runs)).defer("output", "label", "provenance")
+        for step in steps.order_by("run_id", "number")[:MOST_STEPS]:
+            self._steps.setdefault(step.run_id, []).append(step)
+        self.told = list(self._below(run.id, 1))
+
+    def _below(self, run: UUID, depth: int) -> Iterator[Told]:
+        for step in self._steps.get(run, []):
+            child = self._runs.get(step.child_id) if step.child_id else None
+            key = str(step.number) if run == self.run.id else f"{run.hex}.{step.number}"
+            yield Told(key, step, depth, child)
+            if child is not None:
+                yield from self._below(child.id, depth + 1)
+
+    @property
+    def runs(self) -> list[UUID]:
+        """The run and all that it delegated."""
+        return [self.run.id, *(one.child.id for one in self.told if one.child is not None)]
+
+    @property
+    def length(self) -> float | None:
+        """Seconds since it began, until its end or now."""
+        return _second(self.run.ended_at or timezone.now(), self.run.started_at or self.run.created_at)
+
+    @property
+    def tokens(self) -> int:
+        """In and out, without those of sub-agents."""
+        return self.run.input_tokens + self.run.output_tokens
+
+    @property
+    def problems(self) -> int:
+        """How many steps went wrong."""
+        return sum(1 for one in self.told if one.state in PROBLEMS)
+
+    @property
+    def is_going_on(self) -> bool:
+        """Whether more will come."""
+        return self.run.state in GOING_ON
+
+    def spans(self, kind: str = "") -> list[Span]:
+        """The tree for the waterfall, in seconds since the run began; `kind` keeps model, tools, policy or problem."""
+        run, zero = self.run, self.run.started_at or self.run.created_at
+        own = Span(0, _second(run.ended_at, zero), 0, run.agent.name, "agent", run.state, run.title, "")
+        return [own, *(self._span(one, zero) for one in self.told if _is_kept(one, kind))]
+
+    def _span(self, one: Told, zero: datetime) -> Span:
+        start = _second(one.step.started_at, zero) or 0.0
+        end = _second(one.step.ended_at, zero)
+        if end is None and not self.is_going_on:
+            end = _second(self.run.ended_at, zero)
+        return Span(max(start, 0.0), end, one.depth, one.label, one.kind, one.state, one.note, one.key)
+
+    @property
+    def now(self) -> float | None:
+        """The moment that open bars reach, in seconds since the run began; None if it has ended."""
+        return _second(timezone.now(), self.run.started_at or self.run.created_at) if self.is_going_on else None
+
+    def shares(self) -> list[Share]:
+        """Where the time went: models, tools, waiting for people."""
+        spent = {"model": 0.0, "tool": 0.0, "wait": 0.0}
+        for one in self.told:
+            if one.kind in spent:
+                spent[one.kind] += ((one.step.ended_at or timezone.now()) - one.step.started_at).total_seconds()
+        words = {"model": "Models", "tool": "Tools", "wait": "Waiting for people"}
+        return [Share(words[kind], kind, seconds, duration(seconds)) for kind, seconds in spent.items()]
+
+    def find(self, key: str) -> Told | None:
+        """The step of an address."""
+        return next((one for one in self.told if one.key == key), None)
+
+
+def _is_kept(one: Told, kind: str) -> bool:
+    match kind:
+        case "model":
+            return one.kind == "model"
+        case "tools":
+            return one.kind in {"tool", "agent"}
+        case "policy":
+            return one.kind == "wait" or one.state in {"denied", "refused"}
+        case "problem":
+            return one.state in PROBLEMS
+    return True
+
+
+def _second(moment: datetime | None, zero: datetime) -> float | None:
+    return None if moment is None else (moment - zero).total_seconds()

@@ -1,0 +1,31 @@
+"""Addresses of the console's own pages, and of those that show agents and governance together."""
+
+from django.urls import include, path
+
+from console.views import agents, audit, home, keys, people, runs, search, sign_in, teams
+
+urlpatterns = [
+    path("", home.Home.as_view(), name="home"),
+    path("", include("foundation.web.urls")),
+    path("search", search.Search.as_view(), name="search"),
+    path("sign-in/", sign_in.SignIn.as_view(), name="sign-in"),
+    path("sign-in/link/<str:token>/", sign_in.SignInByLink.as_view(), name="sign-in-link"),
+    path("sign-out/", sign_in.SignOut.as_view(), name="sign-out"),
+    path("organisation/", sign_in.ChooseOrganisation.as_view(), name="choose-organisation"),
+    path("runs/<uuid:run_id>/", runs.RunPage.as_view(), name="run"),
+    path("agents/<slug:slug>/", agents.AgentPage.as_view(), name="agent"),
+    path("audit/", audit.AuditLog.as_view(), name="audit"),
+    path("audit/verify/", audit.Verify.as_view(), name="audit-verify"),
+    path("audit/record.jsonl", audit.Export.as_view(), name="audit-export"),
+    path("audit/<uuid:entry_id>/", audit.AuditPage.as_view(), name="audit-entry"),
+    path("settings/", people.Settings.as_view(), name="settings"),
+    path("settings/people/", people.People.as_view(), name="people"),
+    path("settings/people/<uuid:principal_id>/suspend/", people.Suspend.as_view(), name="person-suspend"),
+    path("settings/people/<uuid:principal_id>/restore/", people.Restore.as_view(), name="person-restore"),
+    path("settings/password/", people.Password.as_view(), name="password"),
+    path("settings/teams/", teams.Teams.as_view(), name="teams"),
+    path("settings/roles/", teams.Roles.as_view(), name="roles"),
+    path("settings/roles/<uuid:grant_id>/withdraw/", teams.Withdraw.as_view(), name="grant-withdraw"),
+    path("settings/tokens/", keys.Keys.as_view(), name="keys"),
+    path("settings/tokens/<uuid:key_id>/revoke/", keys.Revoke.as_view(), name="key-revoke"),
+]

@@ -1,0 +1,79 @@
+"""The run's page: what it did, what it waits for, what each step was allowed, and what it cost."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F
+from django.http import HttpRequest, HttpResponse
+
+from agents.runs.forms import ResolveForm
+from agents.runs.models import Run, Step, StepState
+from console.story import Story, Told
+from foundation.access.roles import Permission
+from foundation.web.components.controls import Choice
+from foundation.web.pages import Page
+from foundation.web.waterfall import lay_out
+from governance.approvals.models import ApprovalState
+from governance.approvals.queue import Ask, as_asks, visible_requests
+
+
+class RunPage(Page):
+    """`?step=` selects a step, `?kind=` keeps some; htmx asks for the inspector, the stream for `?part=live`."""
+
+    permission = Permission.RUN_VIEW
+    place = "runs"
+    template = "console/run.html"
+    part = "console/run_inspector.html"
+
+    def get(self, request: HttpRequest, run_id: UUID) -> HttpResponse:
+        """The page, its inspector, or its living part."""
+        rows = Run.objects.select_related("agent", "version__language_model__provider", "requester", "parent")
+        run = self.found(rows, pk=run_id)
+        story = Story(self.actor, run)
+        kind, key = request.GET.get("kind", ""), request.GET.get("step", "")
+        context = self._inspected(story, story.find(key))
+        if self.is_partial and request.GET.get("part") != "live":
+            return self.render({**context, "run": run})
+        context |= {
+            "run": run,
+            "story": story,
+            "plan": lay_out(story.spans(kind), story.now),
+            "kinds": _kinds(story),
+            "asks": self._asks(story),
+            "doubt": next((one for one in story.told if one.step.state == StepState.UNKNOWN), None),
+            "resolve_form": ResolveForm(),
+            "why_not_control": self.why_not(Permission.RUN_CONTROL, run.target_id),
+        }
+        return self.render(context)
+
+    def render(self, context: Any, status: int = 200) -> HttpResponse:
+        """The stream's part has a template of its own."""
+        if self.request.GET.get("part") == "live":
+            self.template = self.part = "console/run_live.html"  # type: ignore[misc]  # this request's own
+        return super().render(context, status)
+
+    def _inspected(self, story: Story, told: Told | None) -> dict[str, Any]:
+        """The selected step with its bodies, which the tree does without."""
+        if told is None:
+            return {"told": None, "selected": ""}
+        step = Step.objects.get(run_id=told.step.run_id, number=told.step.number)
+        return {"told": told, "step": step, "selected": told.key, "seconds": _seconds(step), "story": story}
+
+    def _asks(self, story: Story) -> list[Ask]:
+        """What people are asked for in this run or below it."""
+        requests = visible_requests(self.actor).filter(run_id__in=story.runs, state=ApprovalState.WAITING)
+        return as_asks(self.actor, requests.order_by(F("expires_at")))
+
+
+def _seconds(step: Step) -> float | None:
+    return (step.ended_at - step.started_at).total_seconds() if step.ended_at else None
+
+
+def _kinds(story: Story) -> list[Choice]:
+    return [
+        Choice("", "All", len(story.told)),
+        Choice("model", "Models"),
+        Choice("tools", "Tools"),
+        Choice("policy", "Policy"),
+        Choice("problem", "Problems", story.problems, "bad" if story.problems else ""),
+    ]
