@@ -10,7 +10,7 @@ from typing import Protocol
 
 from config.launch import child
 from config.launch.cluster import Cluster
-from config.launch.directory import DataDirectory
+from config.launch.directory import DataDirectory, write_private
 
 LARGEST_LOG = 10 * 1024 * 1024  # bytes; a larger one is set aside at the next start, and three are kept
 
@@ -113,7 +113,8 @@ class ProgramPart:
 
 
 def write_pid(directory: DataDirectory, name: str, pid: int) -> None:
-    (directory.run / f"{name}.pid").write_text(f"{pid}\n")
+    """Whole at any instant: whoever looks while a part is started again finds the earlier number or the new one."""
+    write_private(directory.run / f"{name}.pid", f"{pid}\n")
 
 
 def set_large_logs_aside(directory: DataDirectory) -> None:

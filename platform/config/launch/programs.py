@@ -37,7 +37,8 @@ class Programs:
     def serving(self, port: int) -> list[ProgramPart]:
         """What keeps running, as started: the rehearsal model (with the sample), web, worker, scheduler."""
         celery = ("-m", "celery", "-A", "config.celery")
-        serve = ("--host", "127.0.0.1", "--port", str(port), "--timeout-graceful-shutdown", "3")
+        # No access log: a one-time sign-in link is an address.
+        serve = ("--host", "127.0.0.1", "--port", str(port), "--timeout-graceful-shutdown", "3", "--no-access-log")
         work = ("--pool", "threads", "--concurrency", "16", "--without-gossip", "--without-mingle")
         web = self._part("web", "-m", "uvicorn", "config.asgi:application", *serve)
         worker = self._part("worker", *celery, "worker", *work)
