@@ -9,7 +9,6 @@ from django.db import connections, transaction
 from django.db.models import Max
 
 from foundation.audit.leaves import hash_of, log_of, origin_of
-from foundation.audit.merkle import root_of
 from foundation.audit.models import AuditEntry, AuditLeaf, Checkpoint, LogTile, SealPosition
 from foundation.audit.notes import SignedHead, VerifierKey, sign, verifier_key
 from foundation.audit.tiles import Tiles
@@ -23,10 +22,13 @@ _PAGE = 5_000
 
 log = structlog.get_logger(__name__)
 
+_NOW = "SELECT (pg_control_system()).system_identifier, pg_snapshot_xmin(pg_current_snapshot())::text"
 # Below the snapshot's xmin every transaction has ended, so nothing can still appear before what is sealed now.
+# Looking for the leaf matters only where the position begins anew, after a restore.
 _IN_ORDER = """
-    SELECT * FROM audit_auditentry
-    WHERE epoch = %s AND (xid, id) > (%s::text::xid8, %s::uuid) AND xid < pg_snapshot_xmin(pg_current_snapshot())
+    SELECT * FROM audit_auditentry e
+    WHERE epoch = %s AND (xid, id) > (%s::text::xid8, %s::uuid) AND xid < %s::text::xid8
+      AND NOT EXISTS (SELECT FROM audit_auditleaf l WHERE l.entry_id = e.id)
     ORDER BY xid, id LIMIT %s
 """
 # After a restore into another cluster: whatever is visible of the former one is committed, and nothing is added to it.
@@ -44,11 +46,12 @@ def seal(limit: int = 5_000) -> int:
     """
     with transaction.atomic(using=ALIAS):
         with connections[ALIAS].cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_xact_lock(%s), (pg_control_system()).system_identifier", [_LOCK])
-            alone, epoch = cursor.fetchone()
-        if not alone:
-            return 0
-        entries = _next_entries(epoch, limit)
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
+            if not cursor.fetchone()[0]:
+                return 0
+            cursor.execute(_NOW)  # a statement of its own: its snapshot must not be older than the lock
+            epoch, horizon = cursor.fetchone()
+        entries = _next_entries(epoch, int(horizon), limit)
         by_log: dict[UUID, list[AuditEntry]] = defaultdict(list)
         for entry in entries:
             by_log[log_of(entry.organisation_id)].append(entry)
@@ -73,7 +76,7 @@ def stored_tiles(identifier: UUID, size: int) -> Tiles:
     return Tiles(size, load)
 
 
-def _next_entries(epoch: int, limit: int) -> list[AuditEntry]:
+def _next_entries(epoch: int, horizon: int, limit: int) -> list[AuditEntry]:
     entries = AuditEntry.objects.using(ALIAS)
     position = SealPosition.objects.using(ALIAS).first()
     if position is None or position.epoch != epoch:
@@ -81,19 +84,21 @@ def _next_entries(epoch: int, limit: int) -> list[AuditEntry]:
         if left:
             return left
         position = SealPosition(id=1, epoch=epoch, xid=0, entry_id=UUID(int=0))
-    found = list(entries.raw(_IN_ORDER, [epoch, str(position.xid), position.entry_id, limit]))
+    bounds = [str(position.xid), position.entry_id, str(horizon)]
+    found = list(entries.raw(_IN_ORDER, [epoch, *bounds, limit]))
     if found:
-        position.xid, position.entry_id = found[-1].xid, found[-1].id
-    _remember(position)
+        _remember(epoch, found[-1].xid, found[-1].id)
+    elif not position.xid:  # begun anew: what is below the horizon need not be looked through again
+        _remember(epoch, horizon - 1, UUID(int=2**128 - 1))
     return found
 
 
-def _remember(position: SealPosition) -> None:
+def _remember(epoch: int, xid: int, entry: UUID) -> None:
     with connections[ALIAS].cursor() as cursor:
         cursor.execute(
             "INSERT INTO audit_sealposition (id, epoch, xid, entry_id) VALUES (1, %s, %s::text::xid8, %s) "
             "ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch, xid = excluded.xid, entry_id = excluded.entry_id",
-            [position.epoch, str(position.xid), position.entry_id],
+            [epoch, str(xid), entry],
         )
 
 
@@ -124,19 +129,12 @@ def _sound_tiles(identifier: UUID, size: int) -> Tiles | None:
     if size < head.size:
         return None
     stored = stored_tiles(identifier, size)
-    if size == head.size and _agrees(stored, head):
+    if size == head.size and stored.agrees_with(head.size, bytes(head.root_hash)):
         return stored
     made = Tiles(0, lambda _level, _index: b"")
     for digest in _leaf_hashes(identifier):
         made.append(digest)
-    return made if made.size == size and _agrees(made, head) else None
-
-
-def _agrees(tiles: Tiles, head: Checkpoint) -> bool:
-    try:
-        return root_of(head.size, tiles.node) == bytes(head.root_hash)
-    except ValueError:  # a tile is missing or too short
-        return False
+    return made if made.size == size and made.agrees_with(head.size, bytes(head.root_hash)) else None
 
 
 def _leaf_hashes(identifier: UUID) -> Iterator[bytes]:

@@ -52,6 +52,13 @@ class Tiles:
         """The root of the whole tree."""
         return root_of(self.size, self.node)
 
+    def agrees_with(self, size: int, root: bytes) -> bool:
+        """Whether the first `size` leaves have this root; false too when a stored tile is missing or too short."""
+        try:
+            return root_of(size, self.node) == root
+        except ValueError:
+            return False
+
     def _tile(self, level: int, index: int) -> bytes:
         key = level, index
         if key in self.changed:

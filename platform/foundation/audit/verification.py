@@ -11,7 +11,7 @@ from foundation.audit.merkle import CompactRange
 from foundation.audit.models import AuditBody, AuditEntry, AuditLeaf, Checkpoint
 from foundation.audit.notes import NoteInvalidError, SignedHead, VerifierKey, open_note
 from foundation.audit.record import body_digest
-from foundation.audit.sealing import ALIAS, public_keys
+from foundation.audit.sealing import ALIAS, public_keys, stored_tiles
 
 _PAGE = 1_000
 # Entries that the sealer has passed by: they were put in afterwards.
@@ -19,7 +19,8 @@ _WITHOUT_LEAF = """
     SELECT e.id FROM audit_auditentry e, audit_sealposition p
     WHERE e.organisation_id IS NOT DISTINCT FROM %s
       AND NOT EXISTS (SELECT FROM audit_auditleaf l WHERE l.entry_id = e.id)
-      AND CASE WHEN e.epoch = p.epoch THEN (e.xid, e.id) <= (p.xid, p.entry_id) ELSE true END
+      AND CASE WHEN e.epoch = p.epoch THEN (e.xid, e.id) <= (p.xid, p.entry_id)
+               ELSE p.epoch = (pg_control_system()).system_identifier END
     ORDER BY e.id LIMIT 1
 """
 
@@ -102,14 +103,28 @@ def _check_leaves(log: UUID, organisation: UUID | None, heads: list[SignedHead])
         _check_entry(leaf, entry, body, organisation)
         tree.append(bytes(leaf.leaf_hash))
         while waiting and waiting[-1].size == tree.size:
-            if tree.root() != waiting.pop().root:
-                raise _FaultError(sound, f"Entries {sound} to {tree.size - 1} are not as they were signed.")
+            head = waiting.pop()
+            if tree.root() != head.root:
+                first = _first_in_doubt(log, head, sound)
+                raise _FaultError(first, f"Entries {first} to {tree.size - 1} are not as they were signed.")
             sound = tree.size
     if waiting:
-        message = f"Entry {tree.size} is missing: the log was cut off, {waiting[0].size} entries were signed."
-        raise _FaultError(tree.size, message)
+        first = _first_in_doubt(log, waiting[0], sound)
+        raise _FaultError(
+            first, f"From entry {first} on the log was cut off or changed: {waiting[0].size} were signed."
+        )
     if sound < tree.size:
         raise _FaultError(sound, f"No checkpoint signs the entries from {sound} on.")
+
+
+def _first_in_doubt(log: UUID, head: SignedHead, sound: int) -> int:
+    """The first entry that is not as it was signed at `head`; the tiles know, unless they were changed as well."""
+    tiles = stored_tiles(log, head.size)
+    if not tiles.agrees_with(head.size, head.root):
+        return sound
+    leaves = AuditLeaf.objects.using(ALIAS).filter(log=log, index__gte=sound, index__lt=head.size)
+    found = {index: bytes(digest) for index, digest in leaves.values_list("index", "leaf_hash")}
+    return next((index for index in range(sound, head.size) if found.get(index) != tiles.node(0, index)), sound)
 
 
 def _leaves(log: UUID) -> Iterator[tuple[AuditLeaf, AuditEntry | None, AuditBody | None]]:

@@ -1,0 +1,273 @@
+"""Whoever changes the record, with whatever rights, is found: here and by the offline verifier, each alone."""
+
+import base64
+import json
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from foundation.audit.export import export
+from foundation.audit.models import AuditBody, AuditEntry, AuditLeaf, Checkpoint
+from foundation.audit.notes import VerifierKey
+from foundation.audit.sealing import KEY_FILE, KEY_VARIABLE, public_keys
+from foundation.audit.services import erase_body, read_body
+from foundation.audit.verification import verify
+from foundation.audit.verifier import LogInvalidError, verify_lines
+from foundation.ids import uuid7
+from foundation.keys import load_or_make_key
+from foundation.tenancy.context import tenant
+
+ROOT = Path(__file__).resolve().parents[3]
+ENTRY = "(SELECT entry_id FROM audit_auditleaf WHERE log = ORG AND index = {})"
+
+# What an intruder does to ten entries, signed at 5 and at 10; the first entry in doubt, or None.
+ATTACKS = {
+    "edit": ([f"UPDATE audit_auditentry SET reason = 'other' WHERE id = {ENTRY.format(7)}"], 7),
+    "edit of the actor": ([f"UPDATE audit_auditentry SET actor_name = 'Eve' WHERE id = {ENTRY.format(0)}"], 0),
+    "edit of details": ([f"UPDATE audit_auditentry SET details = '{{}}' WHERE id = {ENTRY.format(3)}"], 3),
+    "edit of the time": ([f"UPDATE audit_auditentry SET at = at - interval '1 us' WHERE id = {ENTRY.format(9)}"], 9),
+    "moved to another organisation": (
+        [f"UPDATE audit_auditentry SET organisation_id = gen_random_uuid() WHERE id = {ENTRY.format(4)}"],
+        4,
+    ),
+    "deletion": ([f"DELETE FROM audit_auditentry WHERE id = {ENTRY.format(6)}"], 6),
+    "deletion with its leaf": (
+        [
+            f"DELETE FROM audit_auditentry WHERE id = {ENTRY.format(6)}",
+            "DELETE FROM audit_auditleaf WHERE log = ORG AND index = 6",
+        ],
+        6,
+    ),
+    "deletion, the rest moved up": (
+        [
+            f"DELETE FROM audit_auditentry WHERE id = {ENTRY.format(6)}",
+            "DELETE FROM audit_auditleaf WHERE log = ORG AND index = 6",
+            "UPDATE audit_auditleaf SET index = index - 101 WHERE log = ORG AND index > 6",
+            "UPDATE audit_auditleaf SET index = index + 100 WHERE log = ORG AND index < 0",
+        ],
+        6,
+    ),
+    "reordering": (
+        [
+            "UPDATE audit_auditleaf SET index = -1 WHERE log = ORG AND index = 6",
+            "UPDATE audit_auditleaf SET index = 6 WHERE log = ORG AND index = 8",
+            "UPDATE audit_auditleaf SET index = 8 WHERE log = ORG AND index = -1",
+        ],
+        6,
+    ),
+    "reordering, the tiles gone": (
+        [
+            "UPDATE audit_auditleaf SET index = -1 WHERE log = ORG AND index = 6",
+            "UPDATE audit_auditleaf SET index = 6 WHERE log = ORG AND index = 8",
+            "UPDATE audit_auditleaf SET index = 8 WHERE log = ORG AND index = -1",
+            "DELETE FROM audit_logtile WHERE log = ORG",
+        ],
+        5,
+    ),
+    "truncation": (
+        [
+            f"DELETE FROM audit_auditentry WHERE id IN {ENTRY.format('9 OR log = ORG AND index = 8')}",
+            "DELETE FROM audit_auditleaf WHERE log = ORG AND index >= 8",
+        ],
+        8,
+    ),
+    "an edit with its leaf": (
+        [
+            f"UPDATE audit_auditentry SET reason = 'other' WHERE id = {ENTRY.format(7)}",
+            "UPDATE audit_auditleaf SET leaf_hash = sha256('other') WHERE log = ORG AND index = 7",
+        ],
+        7,
+    ),
+    "an edit of a checkpoint": (["UPDATE audit_checkpoint SET size = 9 WHERE log = ORG AND size = 10"], None),
+    "a forged root": (["UPDATE audit_checkpoint SET root_hash = sha256('x') WHERE log = ORG AND size = 10"], None),
+    "a forged note": (["UPDATE audit_checkpoint SET note = replace(note, '10', '11') WHERE log = ORG"], None),
+    "all checkpoints gone": (["DELETE FROM audit_checkpoint WHERE log = ORG"], 0),
+    "the last checkpoint gone": (["DELETE FROM audit_checkpoint WHERE log = ORG AND size = 10"], 5),
+    "insertion": (
+        [
+            f"""INSERT INTO audit_auditentry
+            SELECT (jsonb_populate_record(e, jsonb_build_object('id', gen_random_uuid()))).*
+            FROM audit_auditentry e WHERE id = {ENTRY.format(3)}"""
+        ],
+        None,
+    ),
+    "insertion into the log": (
+        [
+            """INSERT INTO audit_auditleaf (log, index, entry_id, leaf_hash)
+            SELECT ORG, 10, gen_random_uuid(), sha256('x')""",
+        ],
+        10,
+    ),
+    "another body": ([f"UPDATE audit_auditbody SET body = '2' WHERE entry_id = {ENTRY.format(2)}"], 2),
+}
+
+
+@pytest.fixture
+def signed(organisation, write, seal_all):
+    for _ in range(2):
+        write(5, body={"to": "ada@example.org", "score": 1.50})
+        seal_all()
+    assert verify(organisation).ok
+    return organisation
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_every_attack_is_found(signed, tamper, attack):
+    statements, first_bad = ATTACKS[attack]
+    tamper(*statements)
+    result = verify(signed)
+    assert not result.ok
+    assert result.first_bad == first_bad, result.message
+    assert "\n" not in result.message
+
+
+def test_cutting_off_with_the_checkpoint_needs_a_witness(signed, tamper):
+    witnessed = Checkpoint.objects.using("system").get(log=signed, size=10).note
+    tamper(
+        f"DELETE FROM audit_auditentry WHERE id IN {ENTRY.format('index AND index >= 5')}",
+        "DELETE FROM audit_auditleaf WHERE log = ORG AND index >= 5",
+        "DELETE FROM audit_checkpoint WHERE log = ORG AND size = 10",
+    )
+    assert verify(signed).ok  # nothing inside can tell
+    result = verify(signed, witnessed=witnessed)
+    assert (result.ok, result.first_bad) == (False, 5)
+
+
+def test_an_erased_body_leaves_the_log_valid(signed, person, seal_all):
+    found = AuditEntry.objects.using("system").in_organisation(signed).earliest("id")
+    with tenant(signed):
+        assert read_body(actor=person, of=found) == {"to": "ada@example.org", "score": 1.5}
+    assert erase_body(actor=person, organisation=signed, entry_id=found.id, reason="request of the person")
+    assert not erase_body(actor=person, organisation=uuid7(), entry_id=found.id, reason="not theirs")
+    with tenant(signed):
+        assert read_body(actor=person, of=found) is None
+    assert not AuditBody.objects.using("system").filter(entry_id=found.id).exists()
+    seal_all()
+    assert verify(signed).ok
+    about = AuditEntry.objects.using("system").in_organisation(signed).about(found.id).order_by("id")
+    assert [each.action for each in about] == ["record.read_body", "record.erase_body", "record.read_body"]
+
+
+def test_an_empty_log_is_sound(organisation):
+    result = verify(organisation)
+    assert (result.ok, result.size) == (True, 0)
+
+
+def changed(lines, number, change):
+    value = json.loads(lines[number])
+    change(value)
+    return [*lines[:number], json.dumps(value), *lines[number + 1 :]]
+
+
+@pytest.fixture
+def exported(signed):
+    return list(export(signed, bodies=True)), public_keys(signed)[0]
+
+
+def test_the_export_verifies_offline(exported):
+    lines, key = exported
+    assert [json.loads(line)["kind"] for line in lines] == ["log", *["entry"] * 10, *["checkpoint"] * 2]
+    head = verify_lines(lines, key)
+    assert (head.size, head.origin) == (10, key.name)
+
+
+@pytest.mark.parametrize(
+    ("change", "first_bad"),
+    [
+        (lambda lines: changed(lines, 4, lambda line: line["entry"].update(reason="x")), 0),
+        (lambda lines: changed(lines, 8, lambda line: line["entry"]["actor"].update(name="Eve")), 5),
+        (lambda lines: changed(lines, 8, lambda line: line["entry"].update(extra=1)), 5),
+        (lambda lines: changed(lines, 8, lambda line: line["entry"].update(extra=1.5)), 7),
+        (lambda lines: changed(lines, 8, lambda line: line.update(body='"x"')), 7),
+        (lambda lines: changed(lines, 8, lambda line: line.update(salt="")), 7),
+        (lambda lines: [*lines[:8], *lines[9:]], 7),
+        (lambda lines: [*lines[:8], lines[9], lines[8], *lines[10:]], 7),
+        (lambda lines: [*lines[:10], *lines[11:]], 9),
+        (lambda lines: lines[:-1], 5),
+        (lambda lines: lines[:-2], None),
+        (lambda lines: [*lines[:-1], "x"], None),
+        (lambda lines: changed(lines, 12, lambda line: line.update(note=line["note"].replace("10", "11"))), None),
+        (lambda _lines: [], None),
+        (lambda lines: [*lines, "[]"], None),
+    ],
+)
+def test_every_change_of_an_export_is_found(exported, change, first_bad):
+    lines, key = exported
+    with pytest.raises(LogInvalidError) as found:
+        verify_lines(change(lines), key)
+    assert found.value.index == first_bad
+
+
+def test_an_export_that_was_cut_off_needs_a_witness(exported):
+    lines, key = exported
+    short = [*lines[:6], lines[11]]
+    assert verify_lines(short, key).size == 5
+    with pytest.raises(LogInvalidError, match="missing"):
+        verify_lines(short, key, witnessed=[json.loads(lines[12])["note"]])
+
+
+def test_another_logs_export_does_not_verify(exported):
+    lines, key = exported
+    with pytest.raises(LogInvalidError):
+        verify_lines(lines, VerifierKey("remit/other", key.public))
+
+
+def test_the_verifier_stands_alone(exported, tmp_path):
+    lines, key = exported
+    file = tmp_path / "log.jsonl"
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    def verifier(*arguments):
+        # No Django, no database, no settings: nothing of the environment reaches it.
+        command = [sys.executable, "-m", "foundation.audit.verifier", *arguments]
+        return subprocess.run(
+            command, capture_output=True, text=True, cwd=ROOT / "platform", env={"PYTHONPATH": str(ROOT / "platform")}
+        )
+
+    good = verifier(str(file), "--key", str(key))
+    assert (good.returncode, good.stderr) == (0, "")
+    assert good.stdout.startswith("OK: 10 entries")
+    file.write_text("\n".join(changed(lines, 9, lambda line: line["entry"].update(reason="x"))), encoding="utf-8")
+    bad = verifier(str(file), "--key", str(key))
+    assert (bad.returncode, bad.stdout) == (1, "BAD: Entries 5 to 9 are not as they were signed.\n")
+    assert verifier(str(file), "--key", "nonsense").returncode == 2
+    imported = subprocess.run(
+        [sys.executable, "-c", "import sys, foundation.audit.verifier; print('django' in sys.modules)"],
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(ROOT / "platform")},
+    )
+    assert imported.stdout == "False\n"
+
+
+def test_the_command(signed, tamper, tmp_path):
+    said = StringIO()
+    call_command("verify_record", str(signed), "--export", str(tmp_path / "log.jsonl"), stdout=said)
+    assert "ok: 10 entries" in said.getvalue()
+    assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 13
+    call_command("verify_record", stdout=said)
+    assert said.getvalue().count(str(signed)) == 2
+    keys = StringIO()
+    call_command("verify_record", str(signed), "--keys", stdout=keys)
+    assert VerifierKey.parse(keys.getvalue()).name == f"remit/{signed}"
+    tamper(f"UPDATE audit_auditentry SET reason = 'x' WHERE id = {ENTRY.format(7)}")
+    with pytest.raises(CommandError, match="1 log"):
+        call_command("verify_record", stdout=said)
+    assert "BAD at 7" in said.getvalue()
+
+
+def test_old_checkpoints_verify_after_the_log_key_was_rotated(signed, write, seal_all, monkeypatch):
+    former = public_keys(signed)[0]
+    new, old = (base64.b64encode(seed).decode() for seed in (bytes(32), load_or_make_key(KEY_FILE, KEY_VARIABLE)))
+    monkeypatch.setenv("REMIT_LOG_KEY", f"{new} {old}")
+    assert public_keys(signed)[0] != former
+    write()
+    seal_all()
+    assert verify(signed).ok
+    monkeypatch.setenv("REMIT_LOG_KEY", new)
+    assert "no signature" in verify(signed).message
+    assert AuditLeaf.objects.using("system").filter(log=signed).count() == 11
