@@ -15,7 +15,7 @@ _known: OrderedDict[str, None] = OrderedDict()
 _lock = threading.Lock()
 
 _NAMES = re.compile(
-    r"(?i)pass(word|wd|phrase)|secret|token$|^token|api[_-]?key|private[_-]?key|authorization|^cookie|set-cookie|credential$"
+    r"(?i)pass(word|wd|phrase)|secret|token$|api[_-]?key|private[_-]?key|authorization|^cookie|set-cookie|credential$"
 )
 _LOOKS = (
     # The user and host of a URL stay, its password goes.
