@@ -58,7 +58,7 @@ def become(root: Path, arguments: Sequence[str]) -> NoReturn:
 
 def hold(root: Path) -> None:
     """Keep `.venv` from being replaced by another Python's while this process lives."""
-    fcntl.flock(os.open(root / ".venv", os.O_RDONLY), fcntl.LOCK_SH | fcntl.LOCK_NB)
+    fcntl.flock(os.open(root / ".venv", os.O_RDONLY), fcntl.LOCK_SH)
 
 
 @contextmanager

@@ -114,7 +114,8 @@ class ProgramPart:
 
 def write_pid(directory: DataDirectory, name: str, pid: int) -> None:
     """Whole at any instant: whoever looks while a part is started again finds the earlier number or the new one."""
-    write_private(directory.run / f"{name}.pid", f"{pid}\n")
+    with suppress(OSError):  # a full disk: the file is a convenience, the process runs
+        write_private(directory.run / f"{name}.pid", f"{pid}\n")
 
 
 def set_large_logs_aside(directory: DataDirectory) -> None:

@@ -162,6 +162,13 @@ class SmallRemit:
     def pid(self, name: str) -> int:
         return int((self.data / "run" / f"{name}.pid").read_text())
 
+    def end_all(self) -> None:
+        for process in self.running:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                process.communicate(timeout=60)
+        self.running.clear()
+
     def lines(self) -> list[str]:
         return self.told.read_text().splitlines()
 
@@ -170,7 +177,4 @@ class SmallRemit:
 def small_remit(data_dir: Path) -> Iterator[SmallRemit]:
     made = SmallRemit(data_dir.parent)
     yield made
-    for process in made.running:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
+    made.end_all()

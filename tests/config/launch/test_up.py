@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -131,6 +132,52 @@ def test_a_killed_supervisor_takes_all_with_it_and_the_next_up_starts_at_once(
         process.communicate()
     small_remit.ready()
     wait_until(lambda: not [pid for pid in pids if lives(pid)])
+
+
+@pytest.mark.slow
+def test_on_a_disk_that_fills_it_waits_for_space_and_keeps_every_row(
+    small_remit: Any, wait_until: Callable[..., None]
+) -> None:
+    disk = small_remit.data
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200m", "tmpfs", str(disk)], capture_output=True).returncode:
+        pytest.skip("only root can mount a small disk")
+    try:
+        process = small_remit.ready()
+        url = json.loads((disk / "run" / "environment.json").read_text())["environment"]["DATABASE_OWNER_URL"]
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("CREATE TABLE thing (number int, body text)")
+            with (disk / "ballast").open("wb") as ballast:
+                ballast.write(bytes(shutil.disk_usage(disk).free - 20 * 1024 * 1024))
+            written = fill_until_refused(connection)
+        assert written
+        (disk / "ballast").unlink()
+        wait_until(lambda: count(url) == written, seconds=60)
+        code, _output, errors = end(process)
+        assert (code, errors) == (0, "")
+    finally:
+        small_remit.end_all()
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def fill_until_refused(connection: psycopg.Connection[Any]) -> int:
+    """The number of rows that were acknowledged before the disk was full."""
+    statement = "INSERT INTO thing SELECT %s, string_agg(md5(random()::text), '') FROM generate_series(1, 20000)"
+    for number in range(1000):
+        try:
+            connection.execute(statement, [number])
+        except psycopg.Error:
+            return number
+    return 0
+
+
+def count(url: str) -> int | None:
+    try:
+        with psycopg.connect(url) as connection:
+            row = connection.execute("SELECT count(*) FROM thing").fetchone()
+    except psycopg.OperationalError:
+        return None
+    return int(row[0]) if row else None
 
 
 def test_a_used_port_is_refused_and_nothing_is_started(small_remit: Any) -> None:
