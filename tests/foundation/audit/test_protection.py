@@ -5,7 +5,8 @@ from django.db import connections, transaction
 from django.db.utils import ProgrammingError
 
 from foundation.actors import ANONYMOUS
-from foundation.audit.models import AppendOnlyError, AuditBody, AuditEntry, AuditLeaf, Checkpoint
+from foundation.audit.models import AuditBody, AuditEntry, AuditLeaf, Checkpoint
+from foundation.audit.queries import AppendOnlyError
 from foundation.audit.record import entry, record
 from foundation.ids import uuid7
 from foundation.tenancy.context import tenant

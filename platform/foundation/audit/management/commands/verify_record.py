@@ -35,9 +35,9 @@ class Command(BaseCommand):
             with options["export"].open("w", encoding="utf-8") as file:
                 file.writelines(line + "\n" for line in export(_organisation(one)))
         witnessed = options["checkpoint"].read_text("utf-8") if options["checkpoint"] else ""
-        bad = [log for log in _logs(one) if not self._verified(log, witnessed, keys_only=options["keys"])]
-        if bad:
-            raise CommandError(f"{len(bad)} logs are not as they were signed.")
+        sound = [self._verified(log, witnessed, keys_only=options["keys"]) for log in _logs(one)]
+        if not all(sound):
+            raise CommandError(f"{sound.count(False)} of {len(sound)} logs are not as they were signed.")
 
     def _verified(self, log: UUID, witnessed: str, *, keys_only: bool) -> bool:
         if keys_only:
