@@ -6,7 +6,7 @@ Call it outside any transaction that may be rolled back: an attempt counts befor
 import hashlib
 
 from foundation.errors import InvalidError
-from foundation.identity.lookups import count_attempt, forget_attempts
+from foundation.identity.lookups import count_attempt, forget_attempts, return_attempt
 
 WINDOW = 15 * 60  # seconds
 PER_EMAIL = 10
@@ -32,9 +32,12 @@ def allow_attempt(email: str, address: str) -> None:
             raise TooManyAttemptsError(max(1, remaining))
 
 
-def succeed(email: str) -> None:
-    """After a success the attempts on this address of mail no longer count."""
-    forget_attempts(_key(f"email {email}"))
+def succeed(email: str, address: str) -> None:
+    """Only failures count: this one is taken back, and earlier ones on the same address of mail are forgotten."""
+    if email:
+        forget_attempts(_key(f"email {email}"))
+    if address:
+        return_attempt(_key(f"address {address}"))
 
 
 def _key(name: str) -> str:

@@ -107,3 +107,9 @@ def forget_attempts(key: str) -> None:
     """Start anew, after a success."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT remit_forget_attempts(%s)", [key])
+
+
+def return_attempt(key: str) -> None:
+    """One attempt was none: it succeeded."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT remit_return_attempt(%s)", [key])

@@ -34,7 +34,6 @@ def sign_in_with_password(request: HttpRequest, email: str, password: str) -> Us
     if not isinstance(user, User):
         _refuse(request, "The address or the password is wrong.", user_by_email(email), email)
     _begin(request, user, AuthenticationMethod.PASSWORD, email)
-    succeed(email)
     return user
 
 
@@ -112,6 +111,7 @@ def _begin(request: HttpRequest, user: User, method: AuthenticationMethod, email
     )
     with tenant(active.organisation):
         record(_entry_about(actor, "person.sign_in"))
+    succeed(email, address_of(request))
 
 
 def _refuse(request: HttpRequest, reason: str, user: User | None, email: str) -> NoReturn:

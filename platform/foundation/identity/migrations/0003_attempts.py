@@ -29,16 +29,21 @@ CREATE FUNCTION remit_count_attempt(counted text, seconds int, OUT made int, OUT
 CREATE FUNCTION remit_forget_attempts(counted text) RETURNS void
     LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS
     $$ DELETE FROM identity_attempt WHERE key = counted $$;
+CREATE FUNCTION remit_return_attempt(counted text) RETURNS void
+    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS
+    $$ UPDATE identity_attempt SET made = made - 1 WHERE key = counted AND made > 0 $$;
 GRANT CREATE ON SCHEMA public TO remit_system;
 ALTER FUNCTION remit_count_attempt(text, int) OWNER TO remit_system;
 ALTER FUNCTION remit_forget_attempts(text) OWNER TO remit_system;
+ALTER FUNCTION remit_return_attempt(text) OWNER TO remit_system;
 REVOKE CREATE ON SCHEMA public FROM remit_system;
-REVOKE ALL ON FUNCTION remit_count_attempt(text, int), remit_forget_attempts(text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION remit_count_attempt(text, int), remit_forget_attempts(text) TO remit_serving;
+REVOKE ALL ON FUNCTION remit_count_attempt(text, int), remit_forget_attempts(text), remit_return_attempt(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION remit_count_attempt(text, int), remit_forget_attempts(text), remit_return_attempt(text)
+    TO remit_serving;
 """
 
 REVERSE = """
-DROP FUNCTION remit_count_attempt(text, int), remit_forget_attempts(text);
+DROP FUNCTION remit_count_attempt(text, int), remit_forget_attempts(text), remit_return_attempt(text);
 DROP TABLE identity_attempt;
 """
 
