@@ -12,6 +12,7 @@ from agents.registry.models import Agent
 from agents.runs.journal import ENGINE, release_connection
 from foundation.actors import Actor, ActorKind
 from foundation.audit.record import entry, record
+from foundation.identity.models import Principal, PrincipalState
 from foundation.organisations.models import Team
 from governance.approvals import engine as approvals
 from governance.approvals.models import ApprovalState
@@ -63,6 +64,8 @@ def _verdict(cursor: Any, action: Action) -> Verdict:
     if action.estimate is None:
         reason = f"There is no price for {action.target} in the organisation's currency: set one in the catalogue."
         return Verdict(action=action, effect=Effect.DENY, reasons=(reason,))
+    if refusal := _without_standing(action):
+        return Verdict(action=action, effect=Effect.DENY, reasons=(refusal,))
     policies, now = standing(cursor, action.organisation, ENGINE)
     asked = approvals.standing_of(cursor, action, policies.generation)
     if asked is not None and asked.state is ApprovalState.WAITING:
@@ -81,6 +84,16 @@ def _verdict(cursor: Any, action: Action) -> Verdict:
         facts_digest=facts_digest(facts), shadow=decision.shadow.effect.value if decision.shadow else "",
         standing="approved" if approved else "",
     )  # fmt: skip
+
+
+def _without_standing(action: Action) -> str:
+    """Who of the chain may not act any more, in a sentence; empty if all may."""
+    rows = Principal.objects.using(ENGINE).filter(organisation_id=action.organisation, pk__in=action.principals)
+    found = {pk: (name, state) for pk, name, state in rows.values_list("pk", "name", "state")}
+    if not action.principals or set(action.principals) - set(found):
+        return "Nobody knows in whose name this is to happen."
+    suspended = [name for name, state in found.values() if state != PrincipalState.ACTIVE]
+    return f"{suspended[0]} is suspended: nothing is done in that name." if suspended else ""
 
 
 def _answer(asked: approvals.Standing) -> str:
@@ -125,16 +138,40 @@ def _admit(cursor: Cursor, verdict: Verdict) -> Admission:
     row = cursor.fetchone()
     if row is None or row[0] != verdict.generation:
         return Admission(effect=Effect.DENY, reasons=("The policies changed meanwhile.",), retry=True)
+    if refusal := _changed(cursor, action):
+        return Admission(effect=Effect.DENY, reasons=(refusal,), cause="definition")
+    if verdict.standing == "waiting" and not approvals.still_waits(cursor, action):
+        return Admission(effect=Effect.DENY, reasons=("People answered meanwhile.",), retry=True)
     if verdict.effect is Effect.ASK:
         waits_for = action.approval if verdict.standing == "waiting" else approvals.open_request(cursor, verdict)
         return Admission(effect=Effect.ASK, reasons=verdict.reasons, waits_for=waits_for, cause="policy")
-    if verdict.standing == "approved" and not approvals.consume(cursor, action):
+    if verdict.standing == "approved" and not approvals.is_usable(cursor, action):
         return Admission(effect=Effect.DENY, reasons=("This approval is not valid any more.",), cause="approval")
     if action.kind is ActionKind.RUN_START:
         budgets.open_run_budget(cursor, action)
     if refusal := budgets.reserve(cursor, action):
         return Admission(effect=Effect.DENY, reasons=(refusal,), cause="budget")
+    if verdict.standing == "approved":
+        # After the money: an act that cannot be paid leaves its approval unused. The row is locked since the look.
+        approvals.consume(cursor, action)
     return Admission(effect=Effect.ALLOW, reasons=verdict.reasons)
+
+
+_TOOL = """
+SELECT t.state = 'active' AND c.enabled AND t.definition_hash = %s
+FROM tools_tool t JOIN tools_connector c ON c.id = t.connector_id WHERE t.id = %s AND t.organisation_id = %s
+"""
+
+
+def _changed(cursor: Cursor, action: Action) -> str:
+    """Why a tool may not be called as it was judged: it was disabled or changed in the meantime. Empty if it may."""
+    if action.kind is not ActionKind.TOOL_CALL:
+        return ""
+    cursor.execute(_TOOL, (action.target_version, action.target_id, action.organisation))
+    row = cursor.fetchone()
+    if row is None or not row[0]:
+        return f"The tool {action.target} was disabled or changed meanwhile: a person must review it first."
+    return ""
 
 
 def _still_waits(verdict: Verdict, admission: Admission) -> bool:

@@ -5,7 +5,9 @@ import openai
 from agents.catalogue import chat, responses
 from agents.catalogue.messages import Endpoint, ModelAnswer, ModelRequest
 from agents.catalogue.models import InferenceApi
+from foundation.audit.plain import plain_text
 from foundation.outbound.client import OutboundRefusedError, client
+from foundation.secrets.redaction import REDACTED
 
 _SERVER_FAULT = 500
 _NO_KEY = "no-key"  # endpoints without keys still get a well-formed header
@@ -43,11 +45,22 @@ def answer(endpoint: Endpoint, request: ModelRequest) -> ModelAnswer:
         raise InferenceError(_reason(error), again=True, billed=True) from None
     except openai.APIStatusError as error:
         again = error.status_code in {408, 409, 429} or error.status_code >= _SERVER_FAULT
-        message = f"The model endpoint answered {error.status_code}: {error.message[:300]}"
+        message = f"The model endpoint answered {error.status_code}: {_said(error, endpoint)}"
         raise InferenceError(message, again=again, billed=error.status_code >= _SERVER_FAULT) from None
     except openai.OpenAIError as error:
-        raise InferenceError(f"The model endpoint cannot be used: {error}", again=False, billed=True) from None
+        message = f"The model endpoint cannot be used: {_said(error, endpoint)}"
+        raise InferenceError(message, again=False, billed=True) from None
+    except (ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
+        # An answer that is not of the documented shape; it was given, and so it may cost.
+        message = f"The model endpoint's answer cannot be read ({type(error).__name__}): check the provider's API."
+        raise InferenceError(message, again=False, billed=True) from None
     return ModelAnswer(items=tuple(items), input_tokens=usage[0], output_tokens=usage[1], response_id=identifier)
+
+
+def _said(error: openai.OpenAIError, endpoint: Endpoint) -> str:
+    """An endpoint's own words, without the key should it send it back."""
+    text = plain_text(str(getattr(error, "message", error)))
+    return (text.replace(endpoint.key, REDACTED) if endpoint.key else text)[:300]
 
 
 def _reason(error: openai.APIConnectionError) -> str:

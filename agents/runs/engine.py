@@ -4,27 +4,35 @@ The outcome of one step and the intent of the next share a commit; an intent is 
 It never enqueues: it returns the runs whose bell is to be rung after the commit.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
+import structlog
 from django.conf import settings
+from django.db import Error
 
 from agents.catalogue.inference import InferenceError
 from agents.catalogue.messages import ModelAnswer, ModelRequest
-from agents.gate import Action, Admission, Effect, Verdict, get_gate
+from agents.gate import Action, Admission, Cursor, Effect, NoGateError, Verdict, get_gate
 from agents.labels import Label
 from agents.runs import actions, calls
-from agents.runs.children import cancel_children, child_outcome, create_child, wake_parent
-from agents.runs.journal import Change, Lease, StaleLeaseError, StepOutcome, StepRow, claim, repeat_step
+from agents.runs.children import cancel_below, child_outcome, create_child, wake_above, wake_if_ended
+from agents.runs.claims import Change, Lease, StaleLeaseError, claim
+from agents.runs.faults import give_up, last_word, set_back
+from agents.runs.journal import StepOutcome, StepRow, repeat_step
 from agents.runs.leases import keeper
 from agents.runs.models import RunState, Step, StepKind, StepState, Wait
-from agents.runs.moves import AskModel, Await, DoCall, Finish, Move, Recover, next_move
+from agents.runs.moves import AskModel, Await, DoCall, Finish, Move, Recover, Stop, next_move
 from agents.runs.retries import delay_before
-from agents.runs.work import DELEGATE, Work, load
-from agents.runs.writer import Entries, Writer
+from agents.runs.work import DELEGATE, Work, load, refresh_model, refresh_target
+from agents.runs.writer import Entries, InterruptedRunError, Writer
 from agents.tools.port import ToolEffect
+
+log = structlog.get_logger(__name__)
 
 _JUDGEMENTS = 3  # how often an act is judged anew because the policies changed meanwhile
 
@@ -35,66 +43,78 @@ def advance(run: UUID) -> list[UUID]:
     if lease is None:
         return []
     with keeper.holding(lease):
-        worker = _Advance(lease)
         try:
-            worker.go()
+            return _Advance(lease).go()
         except StaleLeaseError:
             return []
-    return worker.bells
+        except NoGateError as error:
+            return _unless_stale(lease, partial(give_up, lease, str(error)))
+        except Exception as error:
+            log.exception("engine failed", run=str(run))
+            return _unless_stale(lease, partial(set_back, lease, error))
+
+
+def _unless_stale(lease: Lease, end: Callable[[], list[UUID]]) -> list[UUID]:
+    try:
+        return end()
+    except (StaleLeaseError, Error) as error:
+        # Without the database the lease runs out by itself, and the tick finds the run.
+        log.warning("run not let go of", run=str(lease.run), error=type(error).__name__)
+        return []
 
 
 class _Advance:
     """One worker's hold on one run."""
 
     def __init__(self, lease: Lease) -> None:
+        self.gate = get_gate()
         self.work: Work = load(lease)
         self.writer = Writer(self.work)
-        self.gate = get_gate()
         self.bells: list[UUID] = []
 
-    def go(self) -> None:
-        """Move by move, until the run ends or waits."""
-        if self.work.lease.fence == 1:
-            self.writer.event("run.started", {})
+    def go(self) -> list[UUID]:
+        """Move by move, until the run ends or waits; the runs to wake."""
+        self.writer.event("run.resumed" if self.work.run.admitted else "run.started", {})
         going = True
         while going:
-            move = next_move(self.work.steps)
-            going = self._recover(move.step) if isinstance(move, Recover) else self._go_on(move)
+            try:
+                going = self._move(next_move(self.work.steps))
+            except InterruptedRunError:
+                # The next look at the run ends it.
+                going = True
+        return self.bells
 
-    def _go_on(self, move: Move) -> bool:
-        if (end := self._ending()) is not None:
+    def _move(self, move: Move) -> bool:
+        if (end := self._ending(move)) is not None:
             self._end(*end)
             return False
-        if not self.work.run.admitted:
-            return self._admit()
         match move:
+            case Recover():
+                return self._recover(move.step)
             case Await():
                 return self._await(move.step)
             case Finish():
                 self._end(RunState.SUCCEEDED, "", {"text": move.text})
                 return False
-            case AskModel():
-                return self._ask_model(move)
-            case DoCall():
-                return self._do_call(move)
-        return False
+            case Stop():
+                self._end(RunState.FAILED, move.reason, None)
+                return False
+        if not self.work.run.admitted:
+            return self._admit()
+        return self._ask_model(move) if isinstance(move, AskModel) else self._do_call(move)
 
-    def _ending(self) -> tuple[RunState, str, Any] | None:
-        run = self.work.run
-        run.refresh_from_db(using="engine", fields=["cancel_requested"])
-        if run.cancel_requested:
+    def _ending(self, move: Move) -> tuple[RunState, str, Any] | None:
+        work, most = self.work, self.work.version.max_steps
+        if work.run.cancel_requested:
             return RunState.CANCELLED, "A person cancelled the run.", None
-        if run.deadline <= datetime.now(UTC):
+        if work.is_late and not (isinstance(move, Await) and move.step.state == StepState.UNKNOWN):
             return RunState.EXPIRED, "The run passed its time limit.", None
-        if self.work.lease.crashes > settings.RUN_MAX_CRASHES:
-            message = f"The worker died {self.work.lease.crashes} times while it worked on this run: it is stopped."
+        if work.lease.crashes > settings.RUN_MAX_CRASHES:
+            message = f"The worker died {work.lease.crashes} times while it worked on this run: it is stopped."
             return RunState.FAILED, message, None
-        if len(self.work.steps) >= self.work.version.max_steps and not self._is_finished():
-            return RunState.FAILED, f"The run reached its limit of {self.work.version.max_steps} steps.", None
+        if len(work.steps) >= most and isinstance(move, AskModel | DoCall) and move.wait is None:
+            return RunState.FAILED, f"The run reached its limit of {most} steps.", None
         return None
-
-    def _is_finished(self) -> bool:
-        return isinstance(next_move(self.work.steps), Finish)
 
     def _admit(self) -> bool:
         """Ask the gate whether this run may start; it opens the run's budget."""
@@ -107,6 +127,7 @@ class _Advance:
         return False
 
     def _ask_model(self, move: AskModel) -> bool:
+        refresh_model(self.work)
         request = calls.model_request(self.work)
         action = actions.model_call(self.work, request, move.wait)
         step = StepRow(
@@ -119,8 +140,7 @@ class _Advance:
         if admission.effect is Effect.ASK:
             return False
         if admission.effect is Effect.DENY:
-            self._end(RunState.FAILED, "Stopped: " + " ".join(admission.reasons), None)
-            return False
+            return True
         return self._call_model(self.work.steps[-1], request)
 
     def _call_model(self, step: Step, request: ModelRequest) -> bool:
@@ -130,7 +150,7 @@ class _Advance:
             return self._model_failed(step, error)
         self.writer.outcome(
             StepOutcome(
-                number=step.number, state=StepState.SUCCEEDED, output={"items": [dict(item) for item in answer.items]},
+                number=step.number, state=StepState.SUCCEEDED, output={"items": calls.items_of(answer, step.number)},
                 usage={"input_tokens": answer.input_tokens, "output_tokens": answer.output_tokens},
                 label=self.work.label.as_json(),
             ),
@@ -155,6 +175,7 @@ class _Advance:
 
     def _do_call(self, move: DoCall) -> bool:
         name = move.call["name"]
+        refresh_target(self.work, name)
         arguments, fault = calls.arguments_of(move.call)
         fault = fault or calls.problem_of(self.work, name, arguments)
         action = actions.tool_call(self.work, name, arguments, move.wait, fault)
@@ -175,6 +196,13 @@ class _Advance:
 
     def _call_tool(self, step: Step) -> bool:
         called = calls.call_tool(self.work, self.work.tools[step.name], step.input, step.idempotency_key)
+        if called.state is StepState.UNKNOWN and step.effect != ToolEffect.EFFECT:
+            if (pause := delay_before(step.attempt + 1)) is not None:
+                # The step keeps its intent: whoever takes the run next repeats it with the same key.
+                self._wait(Wait.TIMER, None, datetime.now(UTC) + timedelta(seconds=pause))
+                return False
+            if step.effect == ToolEffect.READ:
+                called = replace(called, state=StepState.FAILED)
         label = called.label or Label.from_json(step.label)
         self.work.label = self.work.label.join(label)
         self.writer.outcome(
@@ -182,11 +210,9 @@ class _Advance:
                 number=step.number, state=called.state, output=called.output, label=label.as_json(),
                 error=called.error,
             ),
-            0,
+            None if called.state is StepState.UNKNOWN else 0,
         )  # fmt: skip
-        if called.state is StepState.UNKNOWN:
-            return self._doubt(step)
-        return True
+        return called.state is not StepState.UNKNOWN or self._doubt(step)
 
     def _delegate(self, action: Action, step: StepRow, wait: Step | None) -> bool:
         step.state = StepState.WAITING
@@ -248,21 +274,25 @@ class _Advance:
         entries.add(step)
 
     def _recover(self, step: Step) -> bool:
-        """A worker died between an intent and its outcome."""
+        """A worker died between an intent and its outcome, or the call is to be repeated."""
         if step.kind == StepKind.MODEL_CALL:
-            error = "The worker died during the call; it may have been answered and is booked at what was held."
-            self.writer.outcome(StepOutcome(number=step.number, state=StepState.FAILED, error=error), None)
+            self._close(step)
             return True
-        allowed = step.effect in {ToolEffect.READ, ToolEffect.IDEMPOTENT} or step.usage.get("again") == step.attempt
-        if allowed and step.name in self.work.tools:
-            with self.writer.transaction() as entries:
-                repeat_step(entries.cursor, self.work.lease, step.number)
-                entries.event("step.repeated", {"step": step.number, "name": step.name})
-            step.attempt += 1
-            return self._call_tool(step)
-        error = "The worker died during the call: nobody knows whether it happened."
-        self.writer.outcome(StepOutcome(number=step.number, state=StepState.UNKNOWN, error=error), None)
-        return self._doubt(step)
+        if step.effect == ToolEffect.EFFECT and step.usage.get("again") != step.attempt:
+            error = "The worker died during the call: nobody knows whether it happened."
+            self.writer.outcome(StepOutcome(number=step.number, state=StepState.UNKNOWN, error=error), None)
+            return self._doubt(step)
+        refresh_target(self.work, step.name)
+        if problem := calls.problem_of(self.work, step.name, step.input):
+            state = StepState.FAILED if step.effect == ToolEffect.READ else StepState.UNKNOWN
+            error = f"The call had no outcome, and cannot be repeated. {problem}"
+            self.writer.outcome(StepOutcome(number=step.number, state=state, error=error), None)
+            return state is StepState.FAILED or self._doubt(step)
+        with self.writer.transaction() as entries:
+            repeat_step(entries.cursor, self.work.lease, step.number)
+            entries.event("step.repeated", {"step": step.number, "name": step.name})
+        step.attempt += 1
+        return self._call_tool(step)
 
     def _doubt(self, step: Step) -> bool:
         step.state = StepState.UNKNOWN
@@ -274,20 +304,38 @@ class _Advance:
             return self._doubt(step)
         outcome = child_outcome(step)
         if outcome is None:
-            self._wait(Wait.CHILD, step.child_id, None)
+            # It may end between the look and the wait: so it is looked at once more when this run's row is locked.
+            self._wait(
+                Wait.CHILD, step.child_id, None,
+                lambda cursor: self.bells.extend(wake_if_ended(cursor, self.work.run.id, step.child_id)),
+            )  # fmt: skip
             return False
         self.work.label = self.work.label.join(Label.from_json(outcome.label or {}))
         self.writer.outcome(outcome, 0)
         return True
 
-    def _wait(self, what: Wait, on: UUID | None, until: datetime | None) -> None:
+    def _wait(
+        self, what: Wait, on: UUID | None, until: datetime | None, then: Callable[[Cursor], None] | None = None
+    ) -> None:
         with self.writer.transaction() as entries:
+            if then is not None:
+                entries.afterwards(then)
             entries.change = Change(state=RunState.WAITING, waits_for=what, waits_on=on, wake_at=until)
 
+    def _close(self, step: Step) -> None:
+        state, error = last_word(step.kind, step.effect)
+        self.writer.outcome(StepOutcome(number=step.number, state=state, error=error), None)
+
     def _end(self, state: RunState, failure: str, output: Mapping[str, Any] | None) -> None:
+        run = self.work.run
+        for step in self.work.steps:
+            if step.state in {StepState.INTENDED, StepState.WAITING}:
+                self._close(step)
+        woken: list[UUID] = []
         with self.writer.transaction() as entries:
             entries.change = Change(state=state, failure=failure, output=output)
-            self.bells += wake_parent(entries.cursor, self.work)
-            # The order of locks is parent before child, everywhere.
-            entries.afterwards(lambda cursor: self.bells.extend(cancel_children(cursor, self.work)))
+            # The order of locks: approvals, budgets, then runs from the root downwards; everywhere.
+            entries.before(lambda cursor: woken.extend(wake_above(cursor, run.id)))
+            entries.afterwards(lambda cursor: woken.extend(cancel_below(cursor, run.id)))
             entries.ended(state, failure)
+        self.bells += woken

@@ -3,17 +3,19 @@
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import Error
+from django.db import connections
 
-from agents.runs.journal import Lease, renew
+from agents.runs.claims import Lease, renew
 
 log = structlog.get_logger(__name__)
+
+_PATIENCE = 60.0  # seconds that a call may take beyond the time limit of model calls
 
 
 class LeaseKeeper:
@@ -21,40 +23,60 @@ class LeaseKeeper:
 
     def __init__(self) -> None:
         self.worker = f"{socket.gethostname()}:{os.getpid()}"
-        self._fences: dict[UUID, int] = {}
+        self._moved: dict[Lease, float] = {}
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._over = threading.Event()
 
     def start(self) -> None:
         """Begin to renew, once."""
         with self._lock:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._renew_forever, name="leases", daemon=True)
+                self._over.clear()
+                self._thread = threading.Thread(target=self._renew_until_stopped, name="leases", daemon=True)
                 self._thread.start()
+
+    def stop(self) -> None:
+        """Renew no more; the leases that are held run out."""
+        self._over.set()
+        with self._lock:
+            thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.join()
 
     @contextmanager
     def holding(self, lease: Lease) -> Iterator[None]:
-        """Renew a lease while the block runs."""
+        """Renew a lease while the block runs and moves."""
         self.start()
-        with self._lock:
-            self._fences[lease.run] = lease.fence
+        self.moved(lease)
         try:
             yield
         finally:
             with self._lock:
-                self._fences.pop(lease.run, None)
+                self._moved.pop(lease, None)
 
-    def _renew_forever(self) -> None:
-        beat = threading.Event()
-        while True:
-            with self._lock:
-                fences = dict(self._fences)
-            try:
-                renew(self.worker, fences, settings.RUN_LEASE_SECONDS)
-            except Error as error:
-                # Without the database nothing can be renewed; the leases run out, and others take the runs over.
-                log.warning("leases not renewed", error=str(error).splitlines()[0] if str(error) else "")
-            beat.wait(settings.RUN_HEARTBEAT_SECONDS)
+    def moved(self, lease: Lease) -> None:
+        """The run has come one commit further. A call that hangs for too long loses its lease."""
+        with self._lock:
+            self._moved[lease] = time.monotonic()
+
+    def _renewable(self) -> list[Lease]:
+        oldest = time.monotonic() - settings.RUN_MODEL_TIMEOUT_SECONDS - _PATIENCE
+        with self._lock:
+            return [lease for lease, moved in self._moved.items() if moved > oldest]
+
+    def _renew_until_stopped(self) -> None:
+        try:
+            while True:
+                try:
+                    renew(self.worker, self._renewable(), settings.RUN_LEASE_SECONDS)
+                except Exception as error:  # noqa: BLE001 - whatever happens, this thread must go on
+                    # Without the database nothing can be renewed; the leases run out, and others take the runs over.
+                    log.warning("leases not renewed", error=type(error).__name__)
+                if self._over.wait(settings.RUN_HEARTBEAT_SECONDS):
+                    return
+        finally:
+            connections.close_all()
 
 
 keeper = LeaseKeeper()

@@ -48,7 +48,14 @@ class Finish:
     text: str
 
 
-Move = AskModel | DoCall | Recover | Await | Finish
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The model may not be called: the run ends without an answer."""
+
+    reason: str
+
+
+Move = AskModel | DoCall | Recover | Await | Finish | Stop
 
 
 def next_move(steps: Sequence[Step]) -> Move:
@@ -64,6 +71,8 @@ def next_move(steps: Sequence[Step]) -> Move:
         return AskModel(wait=wait)
     if last.state == StepState.FAILED:
         return AskModel(attempt=last.attempt + 1)
+    if last.state == StepState.REFUSED:
+        return Stop(f"Stopped: {last.error}")
     items = (last.output or {}).get("items", [])
     done = {step.call_id for step in steps if step.kind in _CALLS and step.state in _OVER and step.number > last.number}
     for item in items:

@@ -1,5 +1,6 @@
 """Where the value of an argument came from: wholly from the person, from a trusted source, or from somewhere else."""
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -23,30 +24,24 @@ def provenance(
         if step.kind in _SOURCES and step.state == StepState.SUCCEEDED:
             label = Label.from_json(step.label)
             if label.integrity is Integrity.TRUSTED:
-                known.update(dict.fromkeys(map(_key, leaves(step.output)), label))
+                known.update(dict.fromkeys(map(_key, values(step.output)), label))
     if asked.integrity is Integrity.TRUSTED:
-        known.update(dict.fromkeys(map(_key, leaves(question)), asked))
-    return {name: _label(value, known, seen) for name, value in arguments.items()}
+        known.update(dict.fromkeys(map(_key, values(question)), asked))
+    return {name: known.get(_key(value), seen) for name, value in arguments.items()}
 
 
-def leaves(value: Any) -> Iterable[Any]:
-    """The scalars inside a JSON value."""
+def values(value: Any) -> Iterable[Any]:
+    """A JSON value and all that are inside it, but for those that say nothing."""
     if isinstance(value, Mapping):
         for inner in value.values():
-            yield from leaves(inner)
+            yield from values(inner)
     elif isinstance(value, list):
         for inner in value:
-            yield from leaves(inner)
-    elif value is not None:
+            yield from values(inner)
+    if value not in (None, "", [], {}):
         yield value
 
 
 def _key(value: Any) -> str:
-    # 1, true and "1" are three values.
-    return f"{type(value).__name__}:{value}"
-
-
-def _label(value: Any, known: Mapping[str, Label], seen: Label) -> Label:
-    found = [known.get(_key(leaf)) for leaf in leaves(value)]
-    labels = [label for label in found if label is not None]
-    return labels[0].join(*labels[1:]) if found and len(labels) == len(found) else seen
+    # 1, true and "1" are three values; an object made of known parts is not itself known.
+    return json.dumps(value, sort_keys=True)

@@ -1,5 +1,6 @@
 """Verbs on runs."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -8,13 +9,15 @@ from django.db import IntegrityError, connection, transaction
 
 from agents.labels import Integrity, Label
 from agents.registry.models import Agent, AgentState
-from agents.runs.journal import wake
+from agents.runs.claims import wake
 from agents.runs.models import ENDED, Event, Run, RunState, Session, Step, StepState, Wait
 from agents.runs.tasks import ring
 from foundation.actors import Actor
+from foundation.audit.plain import plain_text
 from foundation.audit.record import entry, record
 from foundation.errors import ConflictError, InvalidError
 from foundation.ids import uuid7
+from foundation.inputs import checked_json, refuse_agent
 from foundation.organisations.models import Organisation
 
 MAX_INPUT = 1_000_000  # characters
@@ -30,17 +33,17 @@ def start_run(
     `submission` makes it happen once: the same key gives the same run. The input counts as untrusted unless the caller
     says that its whole text is the person's own word.
     """
+    refuse_agent(actor)
     if submission:
         former = Run.objects.filter(organisation_id=agent.organisation_id, submission=submission).first()
         if former is not None:
-            return former
+            return _same(former, agent, input)
     version = agent.serving
     if agent.state != AgentState.ACTIVE or version is None:
         raise InvalidError(
             f"{agent.name} is {agent.get_state_display()}: only an active agent with a version starts runs."
         )
-    if len(str(input)) > MAX_INPUT:
-        raise InvalidError(f"The input is longer than {MAX_INPUT:,} characters: shorten it.", field="input")
+    _check_input(input)
     label = Label(
         Integrity.TRUSTED if trusted else Integrity.UNTRUSTED, sources=frozenset({f"input:{source}"})
     ).as_json()
@@ -56,14 +59,14 @@ def start_run(
                 id=identifier, organisation=organisation, session=session, agent=agent, version=version,
                 target_id=agent.target_id, root_id=identifier, requester_id=actor.principal,
                 chain=[str(one) for one in ((actor.principal,) if actor.principal else ())],
-                title=(title.strip() or "Untitled")[:200], source=source, submission=submission, input=input,
+                title=plain_text(title.strip() or "Untitled")[:200], source=source, submission=submission, input=input,
                 input_label=label, deadline=datetime.now(UTC) + timedelta(seconds=version.max_seconds),
                 budget=version.run_budget, currency=organisation.currency, events_written=1,
                 rehearsed=version.language_model.provider.rehearsal,
             )  # fmt: skip
     except IntegrityError:
         # Somebody else submitted the same at this moment: theirs is the run.
-        return Run.objects.get(organisation=organisation, submission=submission)
+        return _same(Run.objects.get(organisation=organisation, submission=submission), agent, input)
     Event.objects.create(run_id=run.id, number=1, organisation=organisation, kind="run.queued", data={})
     record(
         entry(actor, "run.start", target_kind="run", target_id=run.id, target_name=run.title, run=run.id,
@@ -73,9 +76,24 @@ def start_run(
     return run
 
 
+def _same(former: Run, agent: Agent, given: str | dict[str, Any]) -> Run:
+    if former.agent_id != agent.id or former.input != given:
+        raise ConflictError("Something else was submitted under this key: use another one.")
+    return former
+
+
+def _check_input(given: str | dict[str, Any]) -> None:
+    text = json.dumps(checked_json(given, 6 * MAX_INPUT, "input"), ensure_ascii=False)
+    if len(text) > MAX_INPUT:
+        raise InvalidError(f"The input is longer than {MAX_INPUT:,} characters: shorten it.", field="input")
+    if plain_text(text) != text:
+        raise InvalidError("The input holds half a character (a lone surrogate): take it out.", field="input")
+
+
 @transaction.atomic
 def cancel_run(*, actor: Actor, run: Run, reason: str = "") -> None:
     """Ask a run to end; it does so before its next act. Its children end too."""
+    refuse_agent(actor)
     found = Run.objects.select_for_update(of=("self",)).get(pk=run.pk)
     if found.state in ENDED:
         raise ConflictError(f"This run has already ended: it is {found.get_state_display().lower()}.")

@@ -7,8 +7,9 @@ from celery import shared_task
 from django.db import connections
 from kombu.exceptions import OperationalError
 
+from agents.runs.claims import due
 from agents.runs.engine import advance
-from agents.runs.journal import due, engine_transaction
+from agents.runs.journal import engine_transaction
 from agents.runs.leases import keeper
 
 log = structlog.get_logger(__name__)

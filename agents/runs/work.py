@@ -4,10 +4,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from agents.catalogue.models import LanguageModel, Price, Provider
 from agents.labels import Label, join
 from agents.registry.models import Agent, AgentVersion
-from agents.runs.journal import ENGINE, Lease, release_connection
+from agents.runs.claims import Lease
+from agents.runs.journal import ENGINE, release_connection
 from agents.runs.models import Run, Session, Step, StepKind, StepState
 from agents.tools.models import Tool
 from foundation.actors import Actor, ActorKind
@@ -33,6 +36,7 @@ class Work:
     line: tuple[UUID, ...]
     steps: list[Step]
     label: Label = field(default_factory=Label)
+    is_late: bool = False
 
     @property
     def actor(self) -> Actor:
@@ -92,7 +96,6 @@ def load(lease: Lease) -> Work:
         "session", "agent__sponsor", "version__language_model__provider"
     ).get(pk=lease.run)  # fmt: skip
     model = run.version.language_model
-    organisation = Organisation.objects.using(ENGINE).only("currency").get(pk=run.organisation_id)
     work = Work(
         lease=lease,
         run=run,
@@ -101,23 +104,49 @@ def load(lease: Lease) -> Work:
         version=run.version,
         model=model,
         provider=model.provider,
-        price=Price.objects.using(ENGINE)
-        .filter(language_model=model, currency=organisation.currency)
-        .current()
-        .first(),
+        price=_price(model),
         tools=_tools(run),
         delegates=_delegates(run),
         line=_line(run),
         steps=list(Step.objects.using(ENGINE).filter(run_id=run.id).order_by("number")),
         label=Label.from_json(run.session.label) if run.session.label else join([]),
+        is_late=lease.is_late,
     )
     release_connection()
     return work
 
 
+def refresh_model(work: Work) -> None:
+    """Model, provider and price as they stand now: what was disabled while the run went on is not called."""
+    work.model = LanguageModel.objects.using(ENGINE).select_related("provider").get(pk=work.model.pk)
+    work.provider, work.price = work.model.provider, _price(work.model)
+    release_connection()
+
+
+def refresh_target(work: Work, name: str) -> None:
+    """The tool or delegate as it stands now: its definition, its state, and what it is called with."""
+    if name in work.tools:
+        work.tools[name] = _with_connector(Tool.objects.using(ENGINE).filter(pk=work.tools[name].pk)).get()
+    slug = name.removeprefix(DELEGATE)
+    if slug in work.delegates:
+        work.delegates[slug] = (
+            Agent.objects.using(ENGINE).select_related("serving", "sponsor").get(pk=work.delegates[slug].pk)
+        )
+    release_connection()
+
+
+def _price(model: LanguageModel) -> Price | None:
+    currency = Organisation.objects.using(ENGINE).values_list("currency", flat=True).get(pk=model.organisation_id)
+    return Price.objects.using(ENGINE).filter(language_model=model, currency=currency).current().first()
+
+
+def _with_connector(tools: QuerySet[Tool]) -> QuerySet[Tool]:
+    return tools.select_related("connector__credential").order_by("name")
+
+
 def _tools(run: Run) -> dict[str, Tool]:
     tools = Tool.objects.using(ENGINE).filter(organisation_id=run.organisation_id, name__in=run.version.tools)
-    return {tool.name: tool for tool in tools.select_related("connector__credential").order_by("name")}
+    return {tool.name: tool for tool in _with_connector(tools)}
 
 
 def _delegates(run: Run) -> dict[str, Agent]:

@@ -11,23 +11,19 @@ from django.conf import settings
 from django.db import transaction
 
 from agents.gate import Cursor, Settlement, get_gate
-from agents.runs.journal import (
-    ENGINE,
-    Change,
-    StepOutcome,
-    StepRow,
-    add_events,
-    add_step,
-    engine_transaction,
-    finish_step,
-    hold,
-)  # fmt: skip
+from agents.runs.claims import Change, hold
+from agents.runs.journal import ENGINE, StepOutcome, StepRow, add_events, add_step, engine_transaction, finish_step
+from agents.runs.leases import keeper
 from agents.runs.models import RunState, Session, Step, StepKind, StepState
 from agents.runs.work import Work
 from foundation.audit.record import Entry, entry, record
 
 Event = tuple[str, Mapping[str, Any]]
 Pending = tuple[StepOutcome, int | None]
+
+
+class InterruptedRunError(Exception):
+    """The run was cancelled, or has passed its time limit: nothing was written, and it is to end now."""
 
 
 @dataclass(slots=True)
@@ -39,6 +35,7 @@ class Entries:
     steps: list[StepRow] = field(default_factory=list)
     outcomes: list[Pending] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    sooner: list[Callable[[Cursor], None]] = field(default_factory=list)
     later: list[Callable[[Cursor], None]] = field(default_factory=list)
     state: tuple[RunState, str] | None = None
     abandoned: bool = False
@@ -59,6 +56,10 @@ class Entries:
     def event(self, kind: str, data: Mapping[str, Any]) -> None:
         """Something to stream."""
         self.events.append((kind, data))
+
+    def before(self, act: Callable[[Cursor], None]) -> None:
+        """In the same transaction, after the budgets' rows and before the run's own row are locked."""
+        self.sooner.append(act)
 
     def afterwards(self, act: Callable[[Cursor], None]) -> None:
         """In the same transaction, after the run's own row is locked."""
@@ -95,7 +96,7 @@ class Writer:
 
     @contextmanager
     def transaction(self) -> Iterator[Entries]:
-        """One commit. Raises StaleLeaseError, after which nothing of it stands."""
+        """One commit. Raises StaleLeaseError or InterruptedRunError, after which nothing of it stands."""
         with engine_transaction() as cursor:
             entries = Entries(cursor)
             yield entries
@@ -103,6 +104,7 @@ class Writer:
                 self._write(entries)
         if not entries.abandoned:
             self._remember(entries)
+            keeper.moved(self.work.lease)
 
     def _write(self, entries: Entries) -> None:
         outcomes = [*self._outcomes, *entries.outcomes]
@@ -116,21 +118,27 @@ class Writer:
             input_tokens=sum(one.usage.get("input_tokens") or 0 for one, _ in outcomes),
             output_tokens=sum(one.usage.get("output_tokens") or 0 for one, _ in outcomes),
             rehearsed=self.work.provider.rehearsal,
+            progressed=any(self._is_progress(one) for one, _ in outcomes),
         )
+        for act in entries.sooner:
+            act(entries.cursor)
         lease, seconds = self.work.lease, settings.RUN_LEASE_SECONDS
-        last = hold(entries.cursor, lease, seconds, change, steps=len(entries.steps), events=len(events))
+        held = hold(entries.cursor, lease, seconds, change, steps=len(entries.steps), events=len(events))
+        if (held.is_cancelled or held.is_late) and not change.ends:
+            self.work.run.cancel_requested, self.work.is_late = held.is_cancelled, held.is_late
+            raise InterruptedRunError
         for (outcome, _), cost in zip(outcomes, booked, strict=True):
             finish_step(entries.cursor, lease, replace(outcome, cost=cost))
         for step in entries.steps:
             add_step(entries.cursor, lease, step)
-        add_events(entries.cursor, lease, last, events)
+        add_events(entries.cursor, lease, held.last_event, events)
         if self.work.label != self._label:
             Session.objects.using(ENGINE).filter(pk=self.work.session.id).update(label=self.work.label.as_json())
         for act in entries.later:
             act(entries.cursor)
         record(*self._told(entries, outcomes), cursor=entries.cursor)
         self.work.run.cost += change.cost
-        self.work.run.events_written = last
+        self.work.run.events_written = held.last_event
 
     def _settle(self, cursor: Cursor, outcomes: list[Pending]) -> list[int]:
         run = self.work.run
@@ -141,11 +149,14 @@ class Writer:
                     organisation=run.organisation_id,
                     decision=self._decision(outcome),
                     run=run.id,
-                    cost=0 if outcome.state is StepState.UNKNOWN else cost,
+                    cost=cost,
                 )
                 for outcome, cost in outcomes
             ],
         )
+
+    def _is_progress(self, outcome: StepOutcome) -> bool:
+        return outcome.state is StepState.SUCCEEDED and self._step(outcome).kind != StepKind.DECISION_WAIT
 
     def _step(self, outcome: StepOutcome) -> Step:
         return self.work.steps[outcome.number - 1]

@@ -66,14 +66,33 @@ def open_request(cursor: Cursor, verdict: Verdict) -> UUID:
     return request
 
 
-def consume(cursor: Cursor, action: Action) -> bool:
-    """Use an approval up; False if it is not there to be used, or not for this act."""
+def still_waits(cursor: Cursor, action: Action) -> bool:
+    """Whether people have yet to answer; nobody answers before this transaction has ended."""
     cursor.execute(
-        "UPDATE approvals_approvalrequest SET state = 'consumed' WHERE id = %s AND organisation_id = %s "
-        "AND state = 'approved' AND digest = %s AND expires_at > clock_timestamp() RETURNING id",
-        (action.approval, action.organisation, action.digest),
+        "SELECT id FROM approvals_approvalrequest WHERE id = %s AND state = 'waiting' FOR UPDATE", (action.approval,)
     )
     return cursor.fetchone() is not None
+
+
+def is_usable(cursor: Cursor, action: Action) -> bool:
+    """Whether an approval is there, unused, for exactly this act; it is locked until this transaction ends."""
+    cursor.execute(
+        "SELECT id FROM approvals_approvalrequest WHERE id = %s AND organisation_id = %s AND run_id = %s "
+        "AND state = 'approved' AND digest = %s AND expires_at > clock_timestamp() FOR UPDATE",
+        (action.approval, action.organisation, action.run, action.digest),
+    )
+    return cursor.fetchone() is not None
+
+
+def consume(cursor: Cursor, action: Action) -> None:
+    """Use an approval up; it must have been found usable in this transaction."""
+    cursor.execute(
+        "UPDATE approvals_approvalrequest SET state = 'consumed' WHERE id = %s AND state = 'approved' RETURNING id",
+        (action.approval,),
+    )
+    if cursor.fetchone() is None:
+        message = "an approval was used that nobody holds"
+        raise ValueError(message)
 
 
 def void(cursor: Cursor, request: UUID) -> None:

@@ -6,8 +6,10 @@ from functools import partial
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models.functions import Now
 
-from agents.runs.journal import wake
+from agents.runs.claims import wake
+from agents.runs.models import ENDED
 from agents.runs.tasks import ring
 from foundation.access.guards import RefusedError, require
 from foundation.access.models import Grant
@@ -15,6 +17,7 @@ from foundation.access.roles import Permission
 from foundation.actors import Actor
 from foundation.audit.record import Entry, entry, record
 from foundation.errors import ConflictError, InvalidError
+from foundation.identity.models import Principal, PrincipalKind, PrincipalState
 from foundation.organisations.models import GrantTarget
 from governance.approvals.models import ApprovalRequest, ApprovalState, Vote
 
@@ -65,13 +68,15 @@ def votes_missing(request: ApprovalRequest) -> int:
 def _lock(actor: Actor, request: ApprovalRequest) -> ApprovalRequest:
     voter = _voter(actor)
     require(actor, Permission.APPROVAL_DECIDE, request.target_id)
-    found = ApprovalRequest.objects.select_for_update(of=("self",)).get(pk=request.pk)
+    found = ApprovalRequest.objects.select_for_update(of=("self",)).select_related("run").get(pk=request.pk)
     if found.requester_id == voter:
         raise SeparationError("You asked for this act yourself: somebody else must decide.")
     if found.state != ApprovalState.WAITING:
         raise ConflictError(_already(found))
-    if found.expires_at <= datetime.now(UTC):
+    if not ApprovalRequest.objects.filter(pk=found.pk, expires_at__gt=Now()).exists():
         raise ConflictError("Nobody answered in time: this request has expired.")
+    if found.run.state in ENDED:
+        raise ConflictError(f"The run has ended meanwhile: it is {found.run.get_state_display().lower()}.")
     if found.votes.filter(principal_id=voter).exists():
         raise ConflictError("You have already voted: another person must answer too.")
     return found
@@ -99,7 +104,15 @@ def _roles(actor: Actor, request: ApprovalRequest) -> set[str]:
 def _voter(actor: Actor) -> UUID:
     if not actor.is_person or actor.principal is None:
         raise SeparationError("Only a person decides on an approval.")
+    if not _people([actor.principal]):
+        raise SeparationError("You are suspended here, or no person of this organisation.")
     return actor.principal
+
+
+def _people(principals: list[UUID]) -> list[UUID]:
+    """Those who are people, and not suspended."""
+    found = Principal.objects.filter(pk__in=principals, kind=PrincipalKind.PERSON, state=PrincipalState.ACTIVE)
+    return list(found.values_list("pk", flat=True))
 
 
 def _roles_of(principal: UUID, request: ApprovalRequest) -> set[str]:
@@ -110,7 +123,7 @@ def _roles_of(principal: UUID, request: ApprovalRequest) -> set[str]:
 
 def _is_enough(request: ApprovalRequest) -> bool:
     """Enough people, and each group of approvers is represented by one of them."""
-    voters = list(request.votes.filter(approve=True).values_list("principal_id", flat=True))
+    voters = _people(list(request.votes.filter(approve=True).values_list("principal_id", flat=True)))
     if len(voters) < request.quorum:
         return False
     held = [_roles_of(voter, request) for voter in voters]

@@ -5,7 +5,7 @@ from uuid import UUID
 from celery import shared_task
 from django.db import connections, transaction
 
-from agents.runs.journal import wake
+from agents.runs.claims import wake
 from agents.runs.tasks import ring
 from foundation.actors import system_actor
 from foundation.audit.record import entry, record

@@ -8,11 +8,15 @@ from uuid import UUID
 from agents.gate import Action, Cursor, Settlement
 from foundation.ids import uuid7
 
+# Of a monthly budget the latest row counts; if it is of a month gone by, this month's has to be made first.
 _LOCK = """
-SELECT id, scope, scope_id, currency, "limit" - settled - reserved - overrun AS free
-FROM budgets_budget
-WHERE organisation_id = %(organisation)s AND scope_id = ANY(%(scopes)s) AND starts_at <= clock_timestamp()
-    AND (period = 'total' OR starts_at >= date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC')
+SELECT id, scope, scope_id, currency, "limit" - settled - reserved AS free, overrun,
+    period = 'month' AND starts_at < date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'
+FROM budgets_budget b
+WHERE organisation_id = %(organisation)s AND scope_id = ANY(%(scopes)s) AND (period = 'total' OR starts_at = (
+    SELECT max(latest.starts_at) FROM budgets_budget latest WHERE latest.organisation_id = b.organisation_id
+        AND latest.scope = b.scope AND latest.scope_id = b.scope_id AND latest.period = 'month'
+        AND latest.starts_at <= clock_timestamp()))
 ORDER BY id FOR UPDATE
 """
 
@@ -23,9 +27,12 @@ SELECT gen_random_uuid(), organisation_id, scope, scope_id, target_id, period,
     date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC', currency, "limit", 0, 0, 0
 FROM (SELECT DISTINCT ON (scope, scope_id) * FROM budgets_budget
       WHERE organisation_id = %(organisation)s AND scope_id = ANY(%(scopes)s) AND period = 'month'
+          AND starts_at <= clock_timestamp()
       ORDER BY scope, scope_id, starts_at DESC) AS latest
 ON CONFLICT ON CONSTRAINT budget_once DO NOTHING
 """
+
+_LINEAGE = "SELECT lineage FROM organisations_granttarget WHERE id = %s AND organisation_id = %s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,8 @@ class _Row:
     scope_id: UUID
     currency: str
     free: int
+    overrun: int
+    is_past: bool
 
 
 def open_run_budget(cursor: Cursor, action: Action) -> None:
@@ -100,17 +109,23 @@ def settle(cursor: Cursor, settlement: Settlement) -> int:
 
 
 def _lock(cursor: Cursor, action: Action) -> list[_Row]:
-    team = [action.team] if action.team else []
-    scopes = [action.organisation, action.agent, *team, action.run, *action.line]
-    values = {"organisation": action.organisation, "scopes": scopes}
+    values = {"organisation": action.organisation, "scopes": _scopes(cursor, action)}
     cursor.execute(_LOCK, values)
     rows = [_Row(*row) for row in cursor.fetchall()]
-    if {row.scope_id for row in rows} != set(scopes):
-        # A month has begun, or a budget is missing: the first is mended here, the second refuses.
+    if any(row.is_past for row in rows):
         cursor.execute(_ROLL_OVER, values)
         cursor.execute(_LOCK, values)
         rows = [_Row(*row) for row in cursor.fetchall()]
     return rows
+
+
+def _scopes(cursor: Cursor, action: Action) -> list[UUID]:
+    """Whatever pays: the agent, its team and all teams above it, the organisation, the run and the runs above it."""
+    cursor.execute(_LINEAGE, (action.agent, action.organisation))
+    row = cursor.fetchone()
+    above = list(row[0]) if row else []
+    team = [action.team] if action.team else []
+    return list(dict.fromkeys([action.organisation, action.agent, *team, *above, action.run, *action.line]))
 
 
 def _refusal(rows: Sequence[_Row], action: Action) -> str:
@@ -123,6 +138,13 @@ def _refusal(rows: Sequence[_Row], action: Action) -> str:
     for row in rows:
         if row.currency != action.currency:
             return f"The budget of the {row.scope} is in {row.currency}, the price in {action.currency}."
+        if row.is_past:
+            return f"The budget of the {row.scope} is of a month gone by."
+        if row.overrun:
+            return (
+                f"The budget of the {row.scope} was exceeded by {_money(row.overrun)} {row.currency}, and is closed "
+                "until a person sets it anew under Costs."
+            )
     short = [row for row in rows if row.free < (action.estimate or 0)]
     if not short:
         return ""

@@ -3,11 +3,12 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from foundation.actors import Actor
 from foundation.audit.record import entry, record
-from foundation.errors import InvalidError
+from foundation.errors import ConflictError, InvalidError
+from foundation.inputs import refuse_agent
 from foundation.organisations.models import GrantTarget
 from governance.budgets.models import Budget, BudgetPeriod, BudgetScope
 
@@ -21,9 +22,11 @@ def set_budget(
 ) -> Budget:  # fmt: skip
     """Set the ceiling of a scope for the current period, in micro-units.
 
-    A limit below what is already spent or held closes the scope: what is over is booked as overrun, shown, and
-    nothing more is spent.
+    A limit below what is already spent closes the scope: what is over is booked as overrun, shown, and nothing more
+    is spent. One that holds all that was spent opens it again. What calls in flight hold cannot be undone: a limit
+    below that is a conflict.
     """
+    refuse_agent(actor)
     if scope not in BudgetScope.values or scope == BudgetScope.RUN:
         raise InvalidError("A budget is for an organisation, a team or an agent.", field="scope")
     if period not in BudgetPeriod.values:
@@ -31,6 +34,8 @@ def set_budget(
     if not 0 <= limit <= MOST:
         raise InvalidError("The limit must be zero or more, and at most a milliard.", field="limit")
     starts_at = _start(period)
+    if currency != target.organisation.currency:
+        raise InvalidError(f"Budgets are in {target.organisation.currency} here.", field="currency")
     budget = (
         Budget.objects.select_for_update()
         .filter(organisation_id=target.organisation_id, scope=scope, scope_id=scope_id, starts_at=starts_at)
@@ -44,12 +49,14 @@ def set_budget(
         )  # fmt: skip
     if budget.currency != currency:
         raise InvalidError(f"This budget is kept in {budget.currency}: its currency stays.", field="currency")
-    committed = budget.settled + budget.reserved
-    if limit < committed:
-        # The constraint settled + reserved ≤ limit must go on to hold: what is over moves into its own column.
-        over = min(committed - limit, budget.settled)
-        budget.settled, budget.overrun = budget.settled - over, budget.overrun + over
-        limit = max(limit, budget.settled + budget.reserved)
+    if limit < budget.reserved:
+        raise ConflictError(
+            f"Calls in flight hold {budget.reserved} micro-units of this budget: set at least that (nothing new is "
+            "spent then), and less once they have ended."
+        )
+    spent = budget.settled + budget.overrun
+    budget.settled = min(spent, limit - budget.reserved)
+    budget.overrun = spent - budget.settled
     budget.limit = limit
     budget.save()
     record(
@@ -62,4 +69,8 @@ def set_budget(
 def _start(period: str) -> datetime:
     if period == BudgetPeriod.TOTAL:
         return datetime.fromtimestamp(0, UTC)
-    return datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'")
+        row = cursor.fetchone()
+    month: datetime = row[0]
+    return month

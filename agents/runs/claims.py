@@ -1,0 +1,177 @@
+"""The run's own row: who may advance it, what a commit does to it, what wakes it. Small SQL under the engine's role.
+
+Every write begins with `hold`: one UPDATE of the run that carries the lease's fencing token. A stale worker's token
+matches no row, and its whole transaction is rolled back.
+"""
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from agents.gate import Cursor
+from agents.runs.journal import engine_transaction
+from agents.runs.models import ENDED, RunState, Wait
+
+
+class StaleLeaseError(Exception):
+    """Another worker has the run, or it has ended: whatever this one holds is void."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right to advance a run: valid while the row carries the same fence. `is_late`: past its time limit."""
+
+    run: UUID
+    organisation: UUID
+    fence: int
+    crashes: int = 0
+    is_late: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What a commit does to the run itself. Tokens and cost are added; `state` None leaves it running.
+
+    Crashes are counted anew once a step has succeeded: only a run that gets nowhere is stopped for them.
+    """
+
+    state: RunState | None = None
+    failure: str = ""
+    output: Any = None
+    waits_for: Wait | str = ""
+    waits_on: UUID | None = None
+    wake_at: datetime | None = None
+    cost: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    rehearsed: bool = False
+    admitted: bool = False
+    crashed: bool = False
+    progressed: bool = False
+
+    @property
+    def ends(self) -> bool:
+        """Whether the run has ended with it."""
+        return self.state in ENDED
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What `hold` found in the row: the number of the last event, and whether the run is to end now."""
+
+    last_event: int
+    is_cancelled: bool
+    is_late: bool
+
+
+_CLAIM = """
+UPDATE runs_run SET state = 'running', fence = fence + 1, worker = %(worker)s,
+    lease_until = clock_timestamp() + make_interval(secs => %(lease)s),
+    crashes = crashes + (state = 'running')::int, started_at = coalesce(started_at, clock_timestamp()),
+    waits_for = '', waits_on = NULL, wake_at = NULL
+WHERE id = %(run)s AND (state = 'queued'
+    OR state = 'running' AND lease_until < clock_timestamp()
+    OR state = 'waiting' AND wake_at <= clock_timestamp())
+RETURNING organisation_id, fence, crashes, deadline <= clock_timestamp()
+"""
+
+
+def claim(run: UUID, worker: str, lease_seconds: float) -> Lease | None:
+    """Take the lease of a run that is ready, or whose lease or waiting time has run out; None if there is nothing."""
+    with engine_transaction() as cursor:
+        cursor.execute(_CLAIM, {"run": run, "worker": worker, "lease": lease_seconds})
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    return Lease(run=run, organisation=row[0], fence=row[1], crashes=row[2], is_late=row[3])
+
+
+# No wait outlasts the time limit, but that for a person's word on what nobody else knows.
+_HOLD = """
+UPDATE runs_run SET
+    lease_until = CASE WHEN %(state)s::text IS NULL THEN clock_timestamp() + make_interval(secs => %(lease)s) END,
+    state = coalesce(%(state)s, state), failure = %(failure)s, output = %(output)s,
+    waits_for = %(waits_for)s, waits_on = %(waits_on)s,
+    wake_at = CASE WHEN %(state)s = 'waiting' AND %(waits_for)s <> 'person' THEN least(%(wake_at)s, deadline) END,
+    steps_written = steps_written + %(steps)s, events_written = events_written + %(events)s,
+    cost = cost + %(cost)s, input_tokens = input_tokens + %(input_tokens)s,
+    output_tokens = output_tokens + %(output_tokens)s, rehearsed = rehearsed OR %(rehearsed)s,
+    admitted = admitted OR %(admitted)s, crashes = CASE WHEN %(progressed)s THEN 0 ELSE crashes + %(crashed)s::int END,
+    ended_at = CASE WHEN %(ended)s THEN clock_timestamp() END
+WHERE id = %(run)s AND fence = %(fence)s AND state = 'running'
+RETURNING events_written, cancel_requested, deadline <= clock_timestamp()
+"""
+
+
+def hold(cursor: Cursor, lease: Lease, lease_seconds: float, change: Change, *, steps: int, events: int) -> Held:
+    """Write to the run under its fence. Raises StaleLeaseError."""
+    cursor.execute(
+        _HOLD,
+        {
+            "run": lease.run, "fence": lease.fence, "lease": lease_seconds,
+            "state": change.state.value if change.state else None, "failure": change.failure,
+            "output": None if change.output is None else json.dumps(change.output),
+            "waits_for": str(change.waits_for), "waits_on": change.waits_on, "wake_at": change.wake_at,
+            "steps": steps, "events": events, "cost": change.cost, "input_tokens": change.input_tokens,
+            "output_tokens": change.output_tokens, "rehearsed": change.rehearsed, "admitted": change.admitted,
+            "crashed": change.crashed, "progressed": change.progressed, "ended": change.ends,
+        },
+    )  # fmt: skip
+    row = cursor.fetchone()
+    if row is None:
+        raise StaleLeaseError(lease.run)
+    return Held(*row)
+
+
+def wake(cursor: Cursor, run: UUID, waits_on: UUID) -> bool:
+    """Make a run ready that waits on this approval, child or person; False if it does not.
+
+    The row is locked first: a worker that is just about to write that it waits is waited for, not missed.
+    """
+    cursor.execute("SELECT id FROM runs_run WHERE id = %s FOR UPDATE", (run,))
+    cursor.execute(
+        "UPDATE runs_run SET state = 'queued', waits_for = '', waits_on = NULL, wake_at = NULL, "
+        "rung_at = clock_timestamp() WHERE id = %s AND state = 'waiting' AND waits_on = %s RETURNING id",
+        (run, waits_on),
+    )
+    return cursor.fetchone() is not None
+
+
+_DUE = """
+UPDATE runs_run SET rung_at = clock_timestamp() WHERE id IN (
+    SELECT id FROM runs_run WHERE
+        state = 'queued' AND rung_at < clock_timestamp() - make_interval(secs => %(patience)s)
+        OR state = 'running' AND lease_until < clock_timestamp()
+            AND rung_at < greatest(lease_until, clock_timestamp() - make_interval(secs => %(patience)s))
+        OR state = 'waiting' AND wake_at <= clock_timestamp()
+            AND rung_at < greatest(wake_at, clock_timestamp() - make_interval(secs => %(patience)s))
+    ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+RETURNING id
+"""
+
+
+def due(patience: float, limit: int) -> list[UUID]:
+    """The runs whose bell was lost, whose lease or waiting time has run out; each is named again after `patience` s."""
+    with engine_transaction() as cursor:
+        cursor.execute(_DUE, {"patience": patience, "limit": limit})
+        return [row[0] for row in cursor.fetchall()]
+
+
+def renew(worker: str, leases: Collection[Lease], lease_seconds: float) -> None:
+    """Lengthen the leases that this worker still holds, and say that it lives."""
+    with engine_transaction() as cursor:
+        cursor.execute(
+            "INSERT INTO runs_heartbeat (name, kind, seen_at) VALUES (%s, 'worker', clock_timestamp()) "
+            "ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at",
+            [worker],
+        )
+        if leases:
+            cursor.execute(
+                "UPDATE runs_run r SET lease_until = clock_timestamp() + make_interval(secs => %s) "
+                "FROM unnest(%s::uuid[], %s::bigint[]) AS held(id, fence) "
+                "WHERE r.id = held.id AND r.fence = held.fence AND r.state = 'running'",
+                [lease_seconds, [one.run for one in leases], [one.fence for one in leases]],
+            )
