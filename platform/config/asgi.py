@@ -5,6 +5,7 @@ busy, is plain ASGI in front of it, in the same process.
 """
 
 import os
+from contextlib import suppress
 from typing import Any, cast
 
 # Before the imports that read it. Each thread may hold one connection, and the health check one more.
@@ -59,6 +60,9 @@ class Router:
 
 def build() -> Router:
     """The application, with its settings read and Django set up."""
+    # WhiteNoise would warn of a folder that `collectstatic` has not made: the files are found without it, too.
+    with suppress(OSError):
+        settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
     bridge: Any = WSGIMiddleware(cast("Any", get_wsgi_application()), workers=int(os.environ["REMIT_WEB_THREADS"]))
     return Router(WholeBodies(bridge, lambda: settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0))
 

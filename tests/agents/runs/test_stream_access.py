@@ -8,6 +8,7 @@ import pytest
 from agents.runs import stream
 from agents.runs.models import ENDED
 from config.asgi import application
+from django.db import connections
 from foundation.access.models import Grant
 from foundation.tenancy.context import tenant
 from tests.foundation.api.fixtures import world
@@ -32,6 +33,7 @@ def test_a_withdrawn_grant_ends_an_open_stream(world: World, monkeypatch: pytest
 def _withdraw(world: World) -> None:
     with tenant(world.organisation.id):
         Grant.objects.filter(principal=world.people["viewer"]).delete()
+    connections.close_all()  # of this thread
 
 
 async def _listen_while(world: World, happen: Any) -> list[dict[str, Any]]:
