@@ -51,7 +51,7 @@ def find_hits(actor: Actor, words: str) -> Iterator[Hit]:
     for agent in agents.filter(Q(pk=identifier) if identifier else named).select_related("team")[:EACH]:
         yield Hit(f"/agents/{agent.slug}/", "bot", agent.name, agent.team.name)
     runs = Run.objects.all().permitted(actor, Permission.RUN_VIEW)
-    titled = Q(title__icontains=words) | Q(submission=words)
+    titled = Q(title__icontains=words, parent=None) | Q(submission=words)
     for run in runs.filter(Q(pk=identifier) if identifier else titled).order_by("-id")[:EACH]:
         yield Hit(f"/runs/{run.id}/", "activity", run.title, short_id(run.id, "run"))
     requests = ApprovalRequest.objects.all().permitted(actor, Permission.APPROVAL_VIEW)

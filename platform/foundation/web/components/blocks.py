@@ -56,7 +56,7 @@ def toast(content: SafeString, tone: str = "ok") -> SafeString:
 def empty(content: SafeString, title: str, text: str = "", icon_name: str = "inbox") -> SafeString:
     """Nothing here: one line of fact, one line on how things get here; the block holds the one action."""
     return format_html(
-        '<div class="empty"><span class="empty-icon">{}</span><h3>{}</h3><p>{}</p>{}</div>',
+        '<div class="empty"><span class="empty-icon">{}</span><p class="empty-title">{}</p><p>{}</p>{}</div>',
         icon(icon_name), title, text, content,
     )  # fmt: skip
 
@@ -64,5 +64,5 @@ def empty(content: SafeString, title: str, text: str = "", icon_name: str = "inb
 def table_box(content: SafeString, label: str, kind: str = "") -> SafeString:
     """A box that scrolls a wide table sideways, reachable by keyboard and named."""
     return format_html(
-        '<div class="table-box {}" role="region" tabindex="0" aria-label="{}">{}</div>', kind, label, content
+        '<div class="table-box {}" role="group" tabindex="0" aria-label="{}">{}</div>', kind, label, content
     )

@@ -24,7 +24,7 @@ def payload(value: Any, label: str = "Content") -> SafeString:
     body = escape(shown) if is_text else _coloured(shown)
     rest = format_html("\n… {} more characters", f"{over:,}") if over > 0 else ""
     return format_html(
-        '<pre class="payload" tabindex="0" role="region" aria-label="{}" hx-ignore>{}{}</pre>', label, body, rest
+        '<pre class="payload" tabindex="0" role="group" aria-label="{}" hx-ignore>{}{}</pre>', label, body, rest
     )
 
 
@@ -51,7 +51,7 @@ def diff(before: str, after: str, label: str = "Changes") -> SafeString:
     lines = [
         _line(kind, number, text) for kind, number, text in _changes(before.splitlines(), after.splitlines(), context=3)
     ]
-    return format_html('<div class="diff" role="region" tabindex="0" aria-label="{}">{}</div>', label, join(lines))
+    return format_html('<div class="diff" role="group" tabindex="0" aria-label="{}">{}</div>', label, join(lines))
 
 
 def _line(kind: str, number: int, text: str) -> SafeString:

@@ -23,6 +23,11 @@
       address.searchParams.set("part", "live");
       await htmx.ajax("GET", address.pathname + address.search, { target: "#live", swap: "outerMorph" });
       follow();
+      if (!document.querySelector("#live[data-stream]")) {
+        for (const mark of document.querySelectorAll("[data-while-live]")) mark.hidden = true;
+        close();
+        clearInterval(poll);
+      }
     }, 250);
   }
 
