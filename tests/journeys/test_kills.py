@@ -25,8 +25,8 @@ def test_ten_kills_lose_and_repeat_nothing(installation: Any) -> None:
         if part == "supervisor":
             installation.down(signal.SIGKILL)
             installation.up()
-        elif (pid := installation.pid(part)) is not None:
-            os.kill(pid, signal.SIGKILL)
+        else:
+            _kill(installation, part)
         _approve(installation)
     installation.down()
     installation.up()
@@ -47,6 +47,20 @@ def test_ten_kills_lose_and_repeat_nothing(installation: Any) -> None:
         "SELECT count(*), count(DISTINCT idempotency_key) FROM sample_ledger.refunds", role="OWNER"
     )
     assert keys[0][0] == keys[0][1]
+
+
+def _kill(installation: Any, part: str) -> None:
+    def was_killed() -> bool:
+        pid = installation.pid(part)
+        try:
+            if pid is not None:
+                os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            # It ended with what it needs, such as Postgres, and is being started again: kill the next one.
+            return False
+        return pid is not None
+
+    installation.wait(was_killed, f"the kill of {part}")
 
 
 def _approve(installation: Any) -> None:
