@@ -46,6 +46,9 @@ class Programs:
         worker.death_signal, worker.farewell = signal.SIGQUIT, _WORKER_FAREWELL
         scheduler = self._part("scheduler", *celery, "beat", "--scheduler", "celery.beat:Scheduler")
         scheduler.death_signal = signal.SIGQUIT
+        for part in (web, worker, scheduler):
+            # The owner could switch row-level security off: only migrations and the shell's commands need it.
+            part.environment.pop("DATABASE_OWNER_URL", None)
         return [*self._rehearsal(), web, worker, scheduler]
 
     def _rehearsal(self) -> list[ProgramPart]:
