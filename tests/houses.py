@@ -1,6 +1,8 @@
 """An organisation with one agent, a model that says what a test tells it to (over real HTTP), and a tool that leaves a trace."""
 
 import json
+import os
+import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -44,15 +46,25 @@ class WitnessKind:
                                effect=effect) for effect in ToolEffect]  # fmt: skip
 
     def call(self, request: ToolRequest) -> ToolOutput:
-        """Write the line; a note that starts with `refuse` is refused."""
+        """Write the line. A note may say `refuse`, `break` (after the line), or `die before|after` (the process, once)."""
         note = request.arguments["note"]
         if note.startswith("refuse"):
             raise ToolRefusedError("The witness does not want to.")
-        with Path(request.settings["file"]).open("a") as file:
-            file.write(json.dumps([request.operation, request.idempotency_key, note]) + "\n")
+        file = Path(request.settings["file"])
+        _die(note, "before", file)
+        with file.open("a") as lines:
+            lines.write(json.dumps([request.operation, request.idempotency_key, note]) + "\n")
+        _die(note, "after", file)
         if note.startswith("break"):
             raise ConnectionResetError
         return ToolOutput({"written": note})
+
+
+def _die(note: str, moment: str, file: Path) -> None:
+    mark = file.with_suffix(f".{moment}")
+    if note.startswith(f"die {moment}") and (note.endswith("always") or not mark.exists()):
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def says(text: str) -> list[dict[str, Any]]:

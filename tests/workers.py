@@ -1,0 +1,78 @@
+"""Real worker processes on this test's database, to be killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Worker:
+    """A Celery worker with its beat, whose leases are short."""
+
+    def __init__(self, folder: Path, allow: str, **environment: str) -> None:
+        self.log = folder / "worker.log"
+        self.environment = {
+            **os.environ, "DJANGO_SETTINGS_MODULE": "tests.worker_settings", "REMIT_OUTBOUND_ALLOW": allow,
+            "REMIT_RUN_LEASE_SECONDS": "2", "REMIT_RUN_HEARTBEAT_SECONDS": "0.4", "REMIT_RUN_MAX_CRASHES": "20",
+            "PYTHONPATH": f"{ROOT}:{ROOT / 'platform'}", **environment,
+        }  # fmt: skip
+        self.command = [
+            sys.executable, "-m", "celery", "-A", "config.celery", "worker", "--pool", "threads", "--concurrency", "4",
+            "--loglevel", "INFO", "-B", "--schedule", str(folder / "beat"), "--without-gossip", "--without-mingle",
+        ]  # fmt: skip
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Begin, or begin again."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command, cwd=ROOT, env=self.environment, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
+        return self.process is not None and self.process.poll() is None
+
+    def kill(self) -> None:
+        """End it at once, without a word."""
+        if self.process is not None:
+            if self.is_alive:
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+@contextmanager
+def running(worker: Worker) -> Iterator[Worker]:
+    """A worker while the block runs."""
+    worker.start()
+    try:
+        yield worker
+    finally:
+        worker.kill()
+
+
+def until(condition: Callable[[], Any], seconds: float, what: str) -> None:
+    """Wait for something, at most so long."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"after {seconds:g} s: {what}"
+        time.sleep(0.05)
+
+
+@contextmanager
+def superuser() -> Iterator[psycopg.Connection[Any]]:
+    """A session in this test's database that no right and no trigger stops, each statement its own transaction."""
+    name = os.environ["DATABASE_URL"].rpartition("/")[2]
+    address = os.environ["REMIT_TEST_SUPERUSER"].rpartition("/")[0] + f"/{name}"
+    with psycopg.connect(address, autocommit=True) as connection:
+        yield connection
