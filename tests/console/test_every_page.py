@@ -1,0 +1,127 @@
+"""Every page of the console: who may open it, and that nothing of another organisation is on it."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tests.console.conftest import Visit
+from tests.foundation.api.world import World, furnish, make_organisation
+
+PAGES = {
+    "/": "viewer",
+    "/search?q=canary": "stranger",
+    "/approvals/": "viewer",
+    "/approvals/?state=mine": "viewer",
+    "/approvals/?state=decided": "viewer",
+    "/approvals/{approvals}/": "viewer",
+    "/runs/": "viewer",
+    "/runs/?status=failed&q=x&all=1": "viewer",
+    "/runs/new": "operator",
+    "/runs/{runs}/": "viewer",
+    "/runs/{runs}/?step=1&kind=problem": "viewer",
+    "/runs/{runs}/?part=live": "viewer",
+    "/agents/": "viewer",
+    "/agents/?view=ownerless&q=x": "viewer",
+    "/agents/new": "builder",
+    "/agents/clerk/": "viewer",
+    "/agents/clerk/versions/": "viewer",
+    "/agents/clerk/versions/new": "builder",
+    "/policies/": "viewer",
+    "/policies/new": "administrator",
+    "/policies/try/": "viewer",
+    "/policies/all/": "viewer",
+    "/policies/all/?version=1": "viewer",
+    "/policies/all/edit/": "administrator",
+    "/tools/": "viewer",
+    "/tools/papers.search/": "viewer",
+    "/tools/connectors/new": "builder",
+    "/tools/credentials/new": "builder",
+    "/costs/": "viewer",
+    "/costs/?range=30d&group=team": "viewer",
+    "/costs/budget": "team-lead",
+    "/audit/": "auditor",
+    "/audit/?q=run&kind=person&outcome=ok&range=all": "auditor",
+    "/audit/verify/": "auditor",
+    "/settings/": "stranger",
+    "/settings/people/": "viewer",
+    "/settings/teams/": "viewer",
+    "/settings/roles/": "auditor",
+    "/settings/models/": "viewer",
+    "/settings/models/new": "administrator",
+    "/settings/providers/new": "administrator",
+    "/settings/tokens/": "operator",
+    "/settings/password/": "stranger",
+}
+
+
+def address(path: str, world: World) -> str:
+    """A page's address, with the ids of this organisation."""
+    return path.format(**{name: value for name, value in world.things.items() if name.isidentifier()})
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_whoever_holds_the_permission_sees_it(world: World, visit: Visit, path: str):
+    answer = visit(address(path, world), PAGES[path])
+    assert answer.status_code == 200
+    assert "default-src 'none'" in answer["Content-Security-Policy"]
+    assert answer["Cache-Control"].startswith("private")
+
+
+def test_a_stranger_sees_only_what_is_personal(world: World, visit: Visit):
+    for path, role in PAGES.items():
+        answer = visit(address(path, world), "stranger")
+        assert answer.status_code == (200 if role == "stranger" else 403), path
+        assert "query" not in answer.content.decode() or role == "stranger", path
+
+
+def test_nobody_is_sent_to_sign_in_and_comes_back(world: World):
+    for path in PAGES:
+        answer = Client().get(address(path, world))
+        assert answer.status_code == 303, path
+        assert answer["Location"].startswith("/sign-in/?next=%2F"), path
+
+
+def test_another_organisation_is_not_there(world: World, visit: Visit):
+    theirs = furnish(make_organisation("theirs"))
+    for path in PAGES:
+        foreign = address(path, theirs)
+        answer = visit(foreign)
+        assert answer.status_code == (404 if foreign != address(path, world) else 200), path
+        assert theirs.canary not in answer.content.decode(), path
+
+
+def test_a_viewer_cannot_write_anywhere(world: World, visit: Visit):
+    run, ask = world.things["runs"], world.things["approvals"]
+    person = world.people["operator"].id
+    forms: dict[str, dict[str, Any]] = {
+        f"/runs/{run}/cancel/": {},
+        f"/runs/{run}/steps/1/resolve/": {},
+        "/runs/new": {"agent": "clerk", "input": "x"},
+        f"/approvals/{ask}/approve/": {"digest": "sha256:1"},
+        f"/approvals/{ask}/deny/": {"reason": "No"},
+        "/agents/new": {},
+        "/agents/clerk/suspend/": {"reason": "x"},
+        "/agents/clerk/sponsor/": {"sponsor": str(person)},
+        "/agents/clerk/versions/1/serve/": {},
+        "/agents/clerk/versions/new": {},
+        "/policies/new": {},
+        "/policies/all/edit/": {},
+        "/policies/all/mode/": {"mode": "off"},
+        "/tools/papers.search/disable/": {},
+        "/tools/connectors/papers/refresh/": {},
+        "/tools/connectors/new": {},
+        "/tools/credentials/new": {},
+        "/costs/budget": {},
+        "/settings/people/": {"name": "x", "email": "x@example.org"},
+        f"/settings/people/{person}/suspend/": {"reason": "x"},
+        f"/settings/people/{person}/restore/": {},
+        "/settings/teams/": {},
+        "/settings/roles/": {},
+        f"/settings/roles/{world.things['grants']}/withdraw/": {},
+        "/settings/tokens/": {"name": "x"},
+        "/settings/models/new": {},
+        "/settings/providers/new": {},
+    }
+    for path, form in forms.items():
+        assert visit(path, "viewer", form=form).status_code == 403, path

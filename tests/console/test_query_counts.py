@@ -1,0 +1,45 @@
+"""A list asks the database as often for three rows as for one."""
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from agents.registry.models import Agent
+from agents.registry.services import create_agent
+from agents.runs.services import start_run
+from foundation.tenancy.context import tenant
+from tests.console.conftest import Visit
+from tests.foundation.api.world import World, judge
+
+LISTS = ["/", "/runs/?all=1", "/approvals/", "/agents/", "/policies/", "/tools/", "/costs/", "/audit/?range=all",
+         "/settings/people/", "/settings/roles/", "/settings/models/", "/settings/tokens/"]  # fmt: skip
+
+
+def more(world: World) -> None:
+    """Two more runs with an ask each, and two more agents."""
+    with tenant(world.organisation.id):
+        agent = Agent.objects.get(slug="clerk")
+        runs = [start_run(actor=world.actor("operator"), agent=agent, title=f"More {n}", input="x") for n in range(2)]
+        for number in range(2):
+            create_agent(
+                actor=world.shell, team=world.team, slug=f"more-{number}", name="More", purpose="",
+                sponsor=world.people["administrator"],
+            )  # fmt: skip
+    for run in runs:
+        judge(run)
+
+
+def queries(visit: Visit, path: str) -> int:
+    with CaptureQueriesContext(connection) as captured:
+        assert visit(path).status_code == 200
+    return len(captured)
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_rows_cost_no_queries(world: World, visit: Visit, path: str, request: Any):
+    visit(path)
+    one = queries(visit, path)
+    more(world)
+    assert queries(visit, path) <= one

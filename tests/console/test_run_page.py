@@ -1,0 +1,51 @@
+"""The run's page: its steps, the selected one, what waits, and hostile text."""
+
+from agents.runs.models import Run, Step
+from foundation.tenancy.context import tenant
+from tests.console.conftest import Visit
+from tests.foundation.api.world import World
+
+HOSTILE = '<script>alert(1)</script><img src=x onerror=alert(1)><p hx-get="/stolen">'
+
+
+def test_it_shows_the_step_the_ask_and_the_exact_call(world: World, visit: Visit):
+    page = visit(f"/runs/{world.things['runs']}/?step=1", "operator").content.decode()
+    assert "papers.search" in page
+    assert f"/approvals/{world.things['approvals']}/" in page
+    assert "Exact call" in page
+    assert 'aria-current="true"' in page
+
+
+def test_htmx_gets_the_inspector_only(world: World, visit: Visit):
+    answer = visit(f"/runs/{world.things['runs']}/?step=1", **{"HX-Request-Type": "partial"})
+    assert "<html" not in answer.content.decode()
+    assert "Exact call" in answer.content.decode()
+    assert "HX-Request-Type" in answer["Vary"]
+
+
+def test_the_living_part_names_its_stream_until_the_run_ends(world: World, visit: Visit):
+    path = f"/runs/{world.things['runs']}/?part=live"
+    assert "data-stream=" in visit(path).content.decode()
+    assert visit(f"/runs/{world.things['runs']}/cancel/", form={}).status_code == 303
+    Run.objects.using("engine").filter(pk=world.things["runs"]).update(
+        state="failed", failure="x", ended_at="2026-01-01T00:00Z"
+    )
+    assert "data-stream=" not in visit(path).content.decode()
+
+
+def test_what_tools_and_strangers_wrote_stays_text(world: World, visit: Visit):
+    run = world.things["runs"]
+    Step.objects.using("engine").filter(run_id=run).update(
+        output={"page": HOSTILE}, name="papers.search", error=HOSTILE
+    )
+    with tenant(world.organisation.id):
+        Run.objects.filter(pk=run).update(title=HOSTILE)
+    for path in (f"/runs/{run}/?step=1", f"/runs/{run}/", "/runs/", "/", "/search?q=script"):
+        page = visit(path).content.decode()
+        assert "<script>alert" not in page, path
+        assert "<img src=x" not in page, path
+        assert "<p hx-get" not in page, path
+
+
+def test_an_unknown_step_shows_the_run_itself(world: World, visit: Visit):
+    assert "What came in" in visit(f"/runs/{world.things['runs']}/?step=99").content.decode()
