@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
-from django.db import IntegrityError
+from django.db import DataError, IntegrityError
 from django.http import Http404
 from psycopg.errors import ForeignKeyViolation, UniqueViolation
 from rest_framework import exceptions
@@ -96,6 +96,10 @@ def _duplicate(error: Any) -> Described:
     return 400, {"detail": "The database refused these values."}, {}
 
 
+def _too_deep(_error: Any) -> Described:
+    return 400, {"detail": "The body is nested too deeply: make it flatter."}, {}
+
+
 def _plain(status: int) -> Describe:
     return lambda error: (status, {"detail": str(error) or HTTPStatus(status).phrase}, {})
 
@@ -111,7 +115,8 @@ _KNOWN: Sequence[tuple[Kinds, Describe]] = (
     (PermissionDenied, _plain(403)),
     (RequestDataTooBig, _plain(413)),
     (SuspiciousOperation, _plain(400)),
-    (IntegrityError, _duplicate),
+    ((IntegrityError, DataError), _duplicate),
+    (RecursionError, _too_deep),
 )
 
 

@@ -1,5 +1,6 @@
 """The base of every endpoint: a view names its rows, its shape and its permissions; the checks stand here."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
@@ -24,6 +25,7 @@ from foundation.organisations.models import Organisation
 
 M = TypeVar("M", bound=Model)
 
+_SLUG = re.compile(r"[-\w]{1,100}", re.ASCII)
 NO_PERMISSION = "This endpoint names no permission."
 
 
@@ -36,6 +38,7 @@ class Endpoints(GenericViewSet[Any]):
     filterset_fields: ClassVar[Any] = None
     lookup_field = "id"
     lookup_value_regex = "[^/]+"
+    metadata_class = None  # what an endpoint takes stands in the document
     schema = DocumentedSchema()
 
     @property
@@ -90,6 +93,12 @@ class Endpoints(GenericViewSet[Any]):
     def require(self, target: UUID | None = None) -> None:
         """Refuse unless what this operation names is held on a target (by default the organisation)."""
         require(self.actor, self.named, target)
+
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """What is for one caller is kept by nobody on the way."""
+        found = super().finalize_response(request, response, *args, **kwargs)
+        found.headers.setdefault("Cache-Control", "no-store")
+        return found
 
     def read(self, body: type[BaseSerializer[Any]]) -> Any:
         """The validated body. Raises ValidationError."""
@@ -151,6 +160,6 @@ def by_name(model: type[Model], name: str) -> dict[str, Any]:
     try:
         return {"id": UUID(name)}
     except ValueError:
-        if any(field.name == "slug" for field in model._meta.fields):
+        if any(field.name == "slug" for field in model._meta.fields) and _SLUG.fullmatch(name):
             return {"slug": name}
         raise UnknownError(str(model._meta.verbose_name)) from None
