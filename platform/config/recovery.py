@@ -44,7 +44,9 @@ def create_administrator(email: str, organisation: str) -> str:
             raise InvalidError(f"{place.slug} has an administrator: run `manage.py sign_in_link` with its address.")
         found = Membership.objects.filter(user__email__iexact=email.strip()).first()
         if found is None:
-            found = add_person(actor=actor, organisation=place, email=email, name=email.partition("@")[0])
+            # Read anew: a row that the system role has read would be written by it, too.
+            own = Organisation.objects.get(pk=place.id)
+            found = add_person(actor=actor, organisation=own, email=email, name=email.partition("@")[0])
         principal = Principal.objects.get(pk=found.principal_id)
         if principal.state != PrincipalState.ACTIVE:
             principal = restore_principal(actor=actor, principal=principal)
