@@ -86,7 +86,12 @@ DROP POLICY identity_user_seen ON identity_user;
 
 
 class Migration(migrations.Migration):
-    dependencies = [('identity', '0001_initial'), ('organisations', '0002_tenancy'), ('sessions', '0001_initial'), ('contenttypes', '0002_remove_content_type_name')]
+    dependencies = [
+        ("identity", "0001_initial"),
+        ("organisations", "0002_tenancy"),
+        ("sessions", "0001_initial"),
+        ("contenttypes", "0002_remove_content_type_name"),
+    ]
     operations = [
         IsolateTenant("principal"),
         IsolateTenant("membership"),
