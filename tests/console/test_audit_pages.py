@@ -8,7 +8,7 @@ from foundation.audit.models import AuditEntry
 from foundation.audit.record import entry, record
 from foundation.audit.sealing import seal
 from foundation.tenancy.context import tenant
-from tests.console.conftest import Visit
+from tests.console.pages import Visit
 from tests.foundation.api.world import World
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from tests.console.conftest import Visit
+from tests.console.pages import Visit
 from tests.foundation.api.world import World, furnish, make_organisation
 
 PAGES = {

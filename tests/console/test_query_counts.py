@@ -10,7 +10,7 @@ from agents.registry.models import Agent
 from agents.registry.services import create_agent
 from agents.runs.services import start_run
 from foundation.tenancy.context import tenant
-from tests.console.conftest import Visit
+from tests.console.pages import Visit
 from tests.foundation.api.world import World, judge
 
 LISTS = ["/", "/runs/?all=1", "/approvals/", "/agents/", "/policies/", "/tools/", "/costs/", "/audit/?range=all",

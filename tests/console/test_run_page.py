@@ -2,7 +2,7 @@
 
 from agents.runs.models import Run, Step
 from foundation.tenancy.context import tenant
-from tests.console.conftest import Visit
+from tests.console.pages import Visit
 from tests.foundation.api.world import World
 
 HOSTILE = '<script>alert(1)</script><img src=x onerror=alert(1)><p hx-get="/stolen">'

@@ -5,7 +5,7 @@ from foundation.identity.models import ApiKey, Membership, Principal
 from foundation.ids import uuid7
 from foundation.organisations.models import Team
 from foundation.tenancy.context import tenant
-from tests.console.conftest import Visit
+from tests.console.pages import Visit
 from tests.foundation.api.world import Api, World
 
 

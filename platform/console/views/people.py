@@ -108,6 +108,7 @@ class Password(FormPage):
         if user is None:
             raise InvalidError("Only a person has a password.")
         change_password(actor=self.actor, user=user, password=values["password"])
+        self.request.user = user  # Django renews the session of this attribute only
         keep_signed_in(self.request, user)
         self.say("The password is changed. Your other sessions have ended.")
         return "/settings/"
