@@ -122,12 +122,13 @@ def _roles_of(principal: UUID, request: ApprovalRequest) -> set[str]:
 
 
 def _is_enough(request: ApprovalRequest) -> bool:
-    """Enough people, and each group of approvers is represented by one of them."""
+    """Enough people who may still answer, and each group of approvers is represented by one of them."""
     voters = _people(list(request.votes.filter(approve=True).values_list("principal_id", flat=True)))
-    if len(voters) < request.quorum:
-        return False
-    held = [_roles_of(voter, request) for voter in voters]
-    return all(any(roles & {group, ANY_ROLE} for roles in held) for group in request.approvers)
+    asked_of = {*request.approvers, ANY_ROLE}
+    held = [roles for voter in voters if (roles := _roles_of(voter, request) & asked_of)]
+    return len(held) >= request.quorum and all(
+        any(roles & {group, ANY_ROLE} for roles in held) for group in request.approvers
+    )
 
 
 def _decide(actor: Actor, request: ApprovalRequest, state: ApprovalState, action: str, reason: str) -> None:
