@@ -54,9 +54,8 @@ class ActorMiddleware:
             given.actor = anonymous(request=request_id_of(request), address=address_of(request))
             return self._get_response(request)
         given.actor = _authenticate(request)
-        if request.path_info.startswith(WITHOUT_TENANT):
-            return self._get_response(request)
-        response = self._answer(given)
+        alone = request.path_info.startswith(WITHOUT_TENANT)
+        response = self._get_response(request) if alone else self._answer(given)
         if response.status_code == HTTPStatus.FORBIDDEN:
             _record_refusal(given, response)
         return response

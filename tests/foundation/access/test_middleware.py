@@ -87,6 +87,12 @@ def test_writing_by_cookie_needs_the_csrf_token(household: Household, owner: Cli
     assert household.entries("access.refuse", "denied")[0].target_name == "POST /rename/200"
 
 
+def test_signing_in_needs_the_csrf_token(household: Household, owner: Client) -> None:
+    """A foreign page cannot sign a browser in as somebody else; this refusal is recorded, too."""
+    assert owner.post("/sign-in/", {"email": "a@example.org", "password": "x"}).status_code == 403
+    assert household.entries("access.refuse", "denied")[0].target_name == "POST /sign-in/"
+
+
 def test_writing_by_key_does_not(household: Household, team: Team) -> None:
     """No browser adds a key by itself."""
     with household.in_tenant():
