@@ -91,7 +91,8 @@ def test_every_route_is_guarded_or_exempt_with_a_reason() -> None:
 def test_every_endpoint_is_in_the_document() -> None:
     documented = {(one.method, one.path) for one in operations()}
     for address, pattern in routes():
-        for method in getattr(pattern.callback, "actions", None) or {}:
+        # The framework adds HEAD, which is GET without its body, at the first request.
+        for method in set(getattr(pattern.callback, "actions", None) or {}) - {"head"}:
             path = "/" + _plain(address)
             assert (method.upper(), path) in documented, f"{method} {path}"
 
