@@ -13,7 +13,6 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import Error
 
 from agents.catalogue.inference import InferenceError
 from agents.catalogue.messages import ModelAnswer, ModelRequest
@@ -57,9 +56,11 @@ def advance(run: UUID) -> list[UUID]:
 def _unless_stale(lease: Lease, end: Callable[[], list[UUID]]) -> list[UUID]:
     try:
         return end()
-    except (StaleLeaseError, Error) as error:
-        # Without the database the lease runs out by itself, and the tick finds the run.
-        log.warning("run not let go of", run=str(lease.run), error=type(error).__name__)
+    except StaleLeaseError:
+        return []
+    except Exception:
+        # Without the database, say: the lease runs out by itself, and the tick finds the run.
+        log.exception("run not let go of", run=str(lease.run))
         return []
 
 
