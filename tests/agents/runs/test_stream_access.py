@@ -4,11 +4,11 @@ import asyncio
 from typing import Any
 
 import pytest
+from django.db import connections
 
 from agents.runs import stream
 from agents.runs.models import ENDED
 from config.asgi import application
-from django.db import connections
 from foundation.access.models import Grant
 from foundation.tenancy.context import tenant
 from tests.foundation.api.fixtures import world
