@@ -60,6 +60,8 @@ if worker or not any(argument.startswith(("-n", "--numprocesses")) for argument 
 os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
 # Other conftest files import models before pytest-django would set Django up.
 django.setup()
+# A worker that inherited it would read the settings before it has its own clone.
+del os.environ["DJANGO_SETTINGS_MODULE"]
 
 
 def pytest_unconfigure() -> None:
