@@ -59,7 +59,7 @@ class Told:
     def label(self) -> str:
         """What it is called in the tree."""
         if self.child is not None:
-            return self.child.agent.name
+            return str(self.child.agent.name)
         return "Model call" if self.kind == "model" else str(self.step.name)
 
     @property
