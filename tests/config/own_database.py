@@ -28,7 +28,9 @@ class OwnDatabase:
     def environment(self) -> dict[str, str]:
         """Of the commands."""
         addresses = {name: os.environ[name].rpartition("/")[0] + "/" + self.name for name in ADDRESSES}
-        return os.environ | addresses | {"REMIT_DATA_DIR": str(self.data), "REMIT_REHEARSAL_URL": MODEL}
+        # The pool is the worker's, whose application the tests have imported.
+        inherited = {name: value for name, value in os.environ.items() if name != "REMIT_POOL_SIZE"}
+        return inherited | addresses | {"REMIT_DATA_DIR": str(self.data), "REMIT_REHEARSAL_URL": MODEL}
 
     def manage(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         """Run a command to its end."""

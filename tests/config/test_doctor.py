@@ -94,11 +94,32 @@ def test_superuser_is_found_out(own: OwnDatabase) -> None:
         own.as_superuser("DROP ROLE remit_wrong")
 
 
-def test_unreachable_database_is_one_line_for_each_check(own: OwnDatabase) -> None:
-    """And no traceback; the password is not repeated."""
+def test_unreachable_database_is_one_line(own: OwnDatabase) -> None:
+    """And no traceback; the password is not repeated. What needs no database is looked at nevertheless."""
     password = own.environment["DATABASE_URL"].partition("remit_serving:")[2].partition("@")[0]
     answer = own.manage("doctor", DATABASE_URL=own.environment["DATABASE_URL"].replace(own.name, "nonesuch"))
     assert answer.returncode == 1
     assert "Traceback" not in answer.stderr
     assert password not in answer.stdout + answer.stderr
-    assert "could not be looked at" in wrong(answer.stdout)["postgres"]
+    found = wrong(answer.stdout)
+    assert set(found) == {"postgres"}
+    assert "manage.py up" in found["postgres"]
+    assert "ok     disk" in answer.stdout
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("seed_sample",),
+        ("sign_in_link", "--first-administrator"),
+        ("create_api_key", "--email", "a@b.example"),
+        ("submit", "--team", "t", "f"),
+    ],
+)
+def test_commands_say_in_one_line_that_nothing_runs(own: OwnDatabase, command: tuple[str, ...]) -> None:
+    """And what to do."""
+    away = {f"DATABASE_{name}URL": "postgresql://nobody@127.0.0.1:9/none" for name in ("", "OWNER_", "SYSTEM_")}
+    answer = own.manage(*command, **away)
+    assert answer.returncode == 1
+    assert len(answer.stderr.strip().splitlines()) == 1
+    assert "manage.py up" in answer.stderr

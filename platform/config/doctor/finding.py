@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from django.db import DatabaseError
+from django.db import DatabaseError, OperationalError
 
 from foundation.keys import KeyUnusableError
 
@@ -33,7 +33,17 @@ def run(check: Check) -> Iterator[Finding]:
     name = check.__name__.replace("_", " ")
     try:
         yield from check()
+    except OperationalError as error:
+        yield Finding(
+            name,
+            f"the database cannot be reached ({_first_line(error)})",
+            "start Remit with `manage.py up`, or see that Postgres runs and that DATABASE_URL and its companions are "
+            "right",
+        )
     except (DatabaseError, OSError, KeyUnusableError) as error:
-        # The first line only: what follows may quote values.
-        said = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        yield Finding(name, f"it could not be looked at ({said})", "mend what is said here, then ask again")
+        yield Finding(name, f"it could not be looked at ({_first_line(error)})", "mend this, then ask again")
+
+
+def _first_line(error: Exception) -> str:
+    # What follows may quote values.
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

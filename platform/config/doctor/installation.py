@@ -52,6 +52,9 @@ def broker() -> Iterator[Finding]:
     """The broker takes messages."""
     options = {"pool_timeout": 2} if settings.BROKER_URL.startswith("pgmq:") else {}
     kind = settings.BROKER_URL.partition(":")[0]
+    if kind == "memory":
+        yield Finding("broker", "BROKER_URL is not set", "set it, or start Remit with `manage.py up`")
+        return
     try:
         with app.connection_for_write(connect_timeout=2, transport_options=options) as connected:
             connected.ensure_connection(max_retries=1, interval_start=0, interval_step=0)

@@ -3,13 +3,11 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-
 from config.recovery import api_key_for
-from foundation.errors import ConflictError, InvalidError
+from config.shell import ShellCommand
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     """A key acts in the person's name, with the person's rights or fewer."""
 
     help = "Print a new API key of a person. It is not shown again."
@@ -22,13 +20,9 @@ class Command(BaseCommand):
         parser.add_argument("--scopes", default="", help="comma-separated permissions, such as run.start,run.view")
         parser.add_argument("--expires-days", type=int, metavar="DAYS", help="it expires after so many days")
 
-    def handle(self, *_args: Any, **options: Any) -> None:
+    def act(self, **options: Any) -> None:
         """Print the key, and nothing else."""
         scopes = tuple(part.strip() for part in options["scopes"].split(",") if part.strip())
-        try:
-            token = api_key_for(
-                options["email"], options["organisation"], options["name"], scopes, options["expires_days"]
-            )
-        except (InvalidError, ConflictError) as error:
-            raise CommandError(str(error)) from error
-        self.stdout.write(token)
+        self.stdout.write(
+            api_key_for(options["email"], options["organisation"], options["name"], scopes, options["expires_days"])
+        )

@@ -3,14 +3,12 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-
 from config.seeding import seed_sample
-from foundation.errors import ConflictError, InvalidError
+from config.shell import ShellCommand
 
 
-class Command(BaseCommand):
-    """Runs at every `up`; it changes nothing once there is an organisation."""
+class Command(ShellCommand):
+    """Runs at every `up`; it makes nothing once there is an organisation."""
 
     help = "Make the sample organisation, if the database holds no organisation yet."
 
@@ -18,12 +16,9 @@ class Command(BaseCommand):
         """Without work, for those who want to start it themselves."""
         parser.add_argument("--no-runs", action="store_true", help="do not submit the sample mails")
 
-    def handle(self, *_args: Any, **options: Any) -> None:
+    def act(self, **options: Any) -> None:
         """Seed, and say what was made."""
-        try:
-            runs = seed_sample(runs=not options["no_runs"])
-        except (InvalidError, ConflictError) as error:
-            raise CommandError(str(error)) from error
+        runs = seed_sample(runs=not options["no_runs"])
         if runs is None:
             self.stdout.write("There is an organisation already: nothing was made.")
         else:

@@ -3,13 +3,12 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-
 from config.recovery import create_administrator, sign_in_link_for, sign_in_link_for_first_administrator
-from foundation.errors import ConflictError, InvalidError
+from config.shell import ShellCommand
+from foundation.errors import InvalidError
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     """The way back in, for whoever holds the machine."""
 
     help = "Print an address that signs a person in once, within 15 minutes."
@@ -22,17 +21,14 @@ class Command(BaseCommand):
         who.add_argument("--create", metavar="EMAIL", help="a new administrator, where none is left")
         parser.add_argument("--organisation", metavar="SLUG", help="with --create: where")
 
-    def handle(self, *_args: Any, **options: Any) -> None:
+    def act(self, **options: Any) -> None:
         """Print the address, and nothing else."""
         if bool(options["create"]) != bool(options["organisation"]):
-            raise CommandError("--create and --organisation go together: give both, or neither.")
-        try:
-            if options["create"]:
-                link = create_administrator(options["create"], options["organisation"])
-            elif options["first_administrator"]:
-                link = sign_in_link_for_first_administrator()
-            else:
-                link = sign_in_link_for(options["email"])
-        except (InvalidError, ConflictError) as error:
-            raise CommandError(str(error)) from error
+            raise InvalidError("--create and --organisation go together: give both, or neither.")
+        if options["create"]:
+            link = create_administrator(options["create"], options["organisation"])
+        elif options["first_administrator"]:
+            link = sign_in_link_for_first_administrator()
+        else:
+            link = sign_in_link_for(options["email"])
         self.stdout.write(link)

@@ -7,18 +7,18 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from agents.runs.models import ENDED, Run, RunState, Wait
 from config.intake import Submission, find_agent, find_team, submit
+from config.shell import ShellCommand
 from foundation.actors import shell_actor
-from foundation.errors import ConflictError, InvalidError
 from foundation.tenancy.context import tenant
 
 _GLANCE = 0.5  # seconds between two looks at the runs
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     """All files are read before the first run starts, and all runs start together: nothing is left half done."""
 
     help = "Give mails or texts to a team of agents as runs."
@@ -34,12 +34,9 @@ class Command(BaseCommand):
             "--wait", action="store_true", help="wait for the ends of the runs and say what came of them"
         )
 
-    def handle(self, *_args: Any, **options: Any) -> None:
+    def act(self, **options: Any) -> None:
         """Submit, and say where to look."""
-        try:
-            organisation, runs = self._submit(options)
-        except (InvalidError, ConflictError) as error:
-            raise CommandError(str(error)) from error
+        organisation, runs = self._submit(options)
         if options["wait"]:
             self._wait(organisation, runs)
 

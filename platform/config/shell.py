@@ -1,0 +1,35 @@
+"""What the commands of manage.py have in common: whatever goes wrong is told in one line."""
+
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError
+
+from foundation.errors import ConflictError, InvalidError
+from foundation.keys import KeyUnusableError
+
+UNREACHABLE = (
+    "The database cannot be reached: start Remit with `manage.py up`, or set DATABASE_URL and its companions "
+    "(`manage.py doctor` says more)."
+)
+_INTERRUPTED = 130
+
+
+class ShellCommand(BaseCommand):
+    """A command that does its work in `act`."""
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Act; an error that a person can mend becomes one line and exit code 1."""
+        try:
+            self.act(**options)
+        except (InvalidError, ConflictError, KeyUnusableError) as error:
+            raise CommandError(str(error)) from error
+        except OperationalError as error:
+            raise CommandError(UNREACHABLE) from error
+        except KeyboardInterrupt:
+            sys.exit(_INTERRUPTED)
+
+    def act(self, **options: Any) -> None:
+        """The work."""
+        raise NotImplementedError
