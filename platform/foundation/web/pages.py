@@ -13,8 +13,8 @@ from django.utils.cache import patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views import View
 
-from foundation.access.guards import RefusedError, find, require
-from foundation.access.models import Grant, PermittedQuerySet, permissions_on
+from foundation.access.guards import RefusedError, find, holds_somewhere, require
+from foundation.access.models import PermittedQuerySet, permissions_on
 from foundation.access.roles import Permission
 from foundation.actors import ANONYMOUS, Actor, ActorKind
 from foundation.errors import ConflictError, InvalidError
@@ -139,15 +139,6 @@ def actor_of(request: HttpRequest) -> Actor:
     """Who makes this request; nobody if the middleware did not run."""
     actor = getattr(request, "actor", ANONYMOUS)
     return actor if isinstance(actor, Actor) else ANONYMOUS
-
-
-def holds_somewhere(actor: Actor, permission: Permission) -> bool:
-    """Whether the actor holds a permission on anything; which rows it covers is the queryset's word."""
-    if actor.scopes is not None and permission not in actor.scopes:
-        return False
-    if actor.kind is ActorKind.SYSTEM:
-        return True
-    return actor.principal is not None and Grant.objects.live().of(actor).holding(permission).exists()
 
 
 def to_sign_in(request: HttpRequest) -> HttpResponse:
