@@ -6,7 +6,6 @@ from typing import Any
 from celery import Celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-os.environ.setdefault("REMIT_POOL_SIZE", "32")
 
 
 class Doorbell(Celery):

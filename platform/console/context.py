@@ -6,13 +6,14 @@ from uuid import UUID
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
+from foundation.access.guards import holds_somewhere
 from foundation.access.models import Grant
 from foundation.access.roles import ROLES, Permission
 from foundation.actors import Actor
 from foundation.identity.lookups import memberships_of
 from foundation.organisations.models import Organisation
 from foundation.web.navigation import Group, Place, Shell
-from foundation.web.pages import actor_of, holds_somewhere
+from foundation.web.pages import actor_of
 from foundation.web.theme import theme_of
 from governance.approvals.models import ApprovalRequest, ApprovalState
 

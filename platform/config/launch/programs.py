@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from config.launch.directory import DataDirectory
 from config.launch.parts import ProgramPart
 
+WORKER_THREADS = 16
 _WORKER_FAREWELL = ((signal.SIGTERM, 10.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
 
 
@@ -39,11 +40,12 @@ class Programs:
         celery = ("-m", "celery", "-A", "config.celery")
         # No access log: a one-time sign-in link is an address.
         serve = ("--host", "127.0.0.1", "--port", str(port), "--timeout-graceful-shutdown", "3", "--no-access-log")
-        work = ("--pool", "threads", "--concurrency", "16", "--without-gossip", "--without-mingle")
+        work = ("--pool", "threads", "--concurrency", str(WORKER_THREADS), "--without-gossip", "--without-mingle")
         web = self._part("web", "-m", "uvicorn", "config.asgi:application", *serve)
         worker = self._part("worker", *celery, "worker", *work)
         # With SIGTERM as death signal a worker in the middle of its tasks outlives the supervisor by half a minute.
         worker.death_signal, worker.farewell = signal.SIGQUIT, _WORKER_FAREWELL
+        worker.environment.setdefault("REMIT_POOL_SIZE", str(2 * WORKER_THREADS))
         scheduler = self._part("scheduler", *celery, "beat", "--scheduler", "celery.beat:Scheduler")
         scheduler.death_signal = signal.SIGQUIT
         for part in (web, worker, scheduler):

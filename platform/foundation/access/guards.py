@@ -5,9 +5,9 @@ from uuid import UUID
 
 from django.db import models
 
-from foundation.access.models import PermittedQuerySet, permissions_on
+from foundation.access.models import Grant, PermittedQuerySet, permissions_on
 from foundation.access.roles import ROLES, Permission
-from foundation.actors import Actor
+from foundation.actors import Actor, ActorKind
 
 M = TypeVar("M", bound=models.Model)
 
@@ -34,6 +34,15 @@ def require(actor: Actor, permission: str, target: UUID | None = None) -> None:
     node = target or actor.organisation
     if node is None or permission not in permissions_on(actor, node):
         raise RefusedError(permission, node)
+
+
+def holds_somewhere(actor: Actor, permission: str) -> bool:
+    """Whether the actor holds a permission on anything; which rows it covers is the queryset's word."""
+    if actor.scopes is not None and permission not in actor.scopes:
+        return False
+    if actor.kind is ActorKind.SYSTEM:
+        return True
+    return actor.principal is not None and Grant.objects.live().of(actor).holding(permission).exists()
 
 
 def find(rows: PermittedQuerySet[M], actor: Actor, permission: str, **lookup: Any) -> M:

@@ -1,6 +1,6 @@
 """Grants, and the one place where *may this actor* becomes SQL."""
 
-from typing import Self, TypeVar
+from typing import ClassVar, Self, TypeVar
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
@@ -62,6 +62,9 @@ class PermittedQuerySet(models.QuerySet[M]):
     that they belong to the whole organisation: managing them needs a grant there, viewing them any grant in it.
     """
 
+    path: ClassVar[str | None] = None  # instead of the model's own `target_path`
+    narrow: ClassVar[bool] = False  # with the empty path, even viewing needs a grant on the organisation
+
     def permitted(self, actor: Actor, permission: str) -> Self:
         """The rows on which this actor holds this permission: nothing for whoever has no grant."""
         rows = self.filter(organisation_id=actor.organisation)
@@ -72,9 +75,10 @@ class PermittedQuerySet(models.QuerySet[M]):
         if actor.principal is None:
             return rows.none()
         grants = Grant.objects.using(self.db).live().of(actor).holding(permission)
-        path = getattr(self.model, "target_path", "target")
+        path = getattr(self.model, "target_path", "target") if self.path is None else self.path
         if path == "":
-            return rows.filter(Exists(grants if permission.endswith(".view") else grants.on_organisation()))
+            anywhere = permission.endswith(".view") and not self.narrow
+            return rows.filter(Exists(grants if anywhere else grants.on_organisation()))
         covered = GrantTarget.objects.using(self.db).filter(lineage__overlap=ArraySubquery(grants.values("target_id")))
         return rows.filter(**{f"{path}__in": covered.values("id")})
 

@@ -5,10 +5,9 @@ from typing import Any
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from foundation.access.guards import RefusedError
-from foundation.access.models import Grant
+from foundation.access.guards import RefusedError, holds_somewhere
 from foundation.access.roles import Permission
-from foundation.actors import Actor, ActorKind
+from foundation.actors import ActorKind
 from foundation.api.authentication import actor_of
 from foundation.api.descriptions import operation_of
 
@@ -36,12 +35,3 @@ def permission_of(view: Any, action: str | None) -> Permission | None:
         return operation.permission
     named = getattr(view, "permission", None)
     return named if isinstance(named, Permission) else None
-
-
-def holds_somewhere(actor: Actor, permission: Permission) -> bool:
-    """Whether the actor holds a permission on anything; which rows it covers is the queryset's word."""
-    if actor.scopes is not None and permission not in actor.scopes:
-        return False
-    if actor.kind is ActorKind.SYSTEM:
-        return True
-    return actor.principal is not None and Grant.objects.live().of(actor).holding(permission).exists()
