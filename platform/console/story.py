@@ -15,7 +15,7 @@ from foundation.web.components.quantities import duration
 from foundation.web.components.steps import step_look
 from foundation.web.waterfall import Span
 
-MOST_STEPS = 2_000
+MOST_STEPS = 5_000
 LONGEST_NOTE = 60
 KINDS = {
     StepKind.MODEL_CALL: "model",

@@ -1,6 +1,7 @@
 """The run's page: its steps, the selected one, what waits, and hostile text."""
 
 from agents.runs.models import Run, Step
+from foundation.ids import uuid7
 from foundation.tenancy.context import tenant
 from tests.console.pages import Visit
 from tests.foundation.api.world import World
@@ -49,3 +50,19 @@ def test_what_tools_and_strangers_wrote_stays_text(world: World, visit: Visit):
 
 def test_an_unknown_step_shows_the_run_itself(world: World, visit: Visit):
     assert "What came in" in visit(f"/runs/{world.things['runs']}/?step=99").content.decode()
+
+
+def test_three_thousand_steps_are_two_hundred_rows(world: World, visit: Visit):
+    with tenant(world.organisation.id):
+        run = Run.objects.get(pk=world.things["runs"])
+    many = [
+        Step(
+            run_id=run.id, number=number, organisation_id=run.organisation_id, kind="tool_call", state="succeeded",
+            name=f"papers.{number}", decision_id=uuid7(), started_at=run.created_at, ended_at=run.created_at,
+        )
+        for number in range(2, 3001)
+    ]  # fmt: skip
+    Step.objects.using("engine").bulk_create(many)
+    page = visit(f"/runs/{run.id}/").content.decode()
+    assert page.count('class="wf-row"') == 200
+    assert "earlier steps are not drawn" in page

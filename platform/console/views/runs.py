@@ -11,10 +11,13 @@ from agents.runs.models import Run, Step, StepState
 from console.story import Story, Told
 from foundation.access.roles import Permission
 from foundation.web.components.controls import Choice
+from foundation.web.condense import condense
 from foundation.web.pages import Page
 from foundation.web.waterfall import lay_out
 from governance.approvals.models import ApprovalState
 from governance.approvals.queue import Ask, as_asks, visible_requests
+
+MOST_ROWS = 200
 
 
 class RunPage(Page):
@@ -37,7 +40,7 @@ class RunPage(Page):
         context |= {
             "run": run,
             "story": story,
-            "plan": lay_out(story.spans(kind), story.now),
+            "plan": lay_out(condense(story.spans(kind), MOST_ROWS), story.now),
             "kinds": _kinds(story),
             "asks": self._asks(story),
             "doubt": next((one for one in story.told if one.step.state == StepState.UNKNOWN), None),
