@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from config.launch.directory import DataDirectory
 from config.launch.parts import ProgramPart
 
+OWNER = "DATABASE_OWNER_URL"
 WORKER_THREADS = 16
 _WORKER_FAREWELL = ((signal.SIGTERM, 10.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
 
@@ -45,12 +46,12 @@ class Programs:
         worker = self._part("worker", *celery, "worker", *work)
         # With SIGTERM as death signal a worker in the middle of its tasks outlives the supervisor by half a minute.
         worker.death_signal, worker.farewell = signal.SIGQUIT, _WORKER_FAREWELL
-        worker.environment.setdefault("REMIT_POOL_SIZE", str(2 * WORKER_THREADS))
+        worker.environment = {"REMIT_POOL_SIZE": str(2 * WORKER_THREADS)} | dict(worker.environment)
         scheduler = self._part("scheduler", *celery, "beat", "--scheduler", "celery.beat:Scheduler")
         scheduler.death_signal = signal.SIGQUIT
         for part in (web, worker, scheduler):
             # The owner could switch row-level security off: only migrations and the shell's commands need it.
-            part.environment.pop("DATABASE_OWNER_URL", None)
+            part.environment = {name: value for name, value in part.environment.items() if name != OWNER}
         return [*self._rehearsal(), web, worker, scheduler]
 
     def _rehearsal(self) -> list[ProgramPart]:
