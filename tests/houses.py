@@ -1,4 +1,4 @@
-"""An organisation with one agent, a model that says what a test tells it to (over real HTTP), and a tool that leaves a trace."""
+"""A house: an organisation with an agent, a model that says what a test tells it to, and a tool that leaves a trace."""
 
 import json
 import os
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connections
 
 from agents.catalogue.models import LanguageModel
 from agents.catalogue.services import add_language_model, add_provider, set_price
@@ -21,7 +22,7 @@ from agents.runs.leases import keeper
 from agents.runs.models import ENDED, Event, Run, Step
 from agents.runs.services import start_run
 from agents.tools.port import ToolDefinition, ToolEffect, ToolOutput, ToolRefusedError, ToolRequest
-from agents.tools.services import add_connector
+from agents.tools.services import add_connector, add_credential
 from foundation.access.services import grant
 from foundation.actors import Actor, ActorKind, shell_actor
 from foundation.identity.services import add_person
@@ -38,7 +39,7 @@ EURO = 1_000_000
 class WitnessKind:
     """A connector kind whose calls are written, one line each, into a file that survives any crash."""
 
-    def definitions(self, settings: Mapping[str, Any]) -> list[ToolDefinition]:
+    def definitions(self, settings: Mapping[str, Any]) -> list[ToolDefinition]:  # noqa: ARG002 - the port's
         """One operation for each effect."""
         schema = {"type": "object", "properties": {"note": {"type": "string"}, "amount": {"type": "integer"}},
                   "required": ["note"], "additionalProperties": False}  # fmt: skip
@@ -46,7 +47,7 @@ class WitnessKind:
                                effect=effect) for effect in ToolEffect]  # fmt: skip
 
     def call(self, request: ToolRequest) -> ToolOutput:
-        """Write the line. A note may say `refuse`, `break` (after the line), or `die before|after` (the process, once)."""
+        """Write the line. A note may say refuse, break (after the line), die before, die after (once)."""
         note = request.arguments["note"]
         if note.startswith("refuse"):
             raise ToolRefusedError("The witness does not want to.")
@@ -55,6 +56,12 @@ class WitnessKind:
         with file.open("a") as lines:
             lines.write(json.dumps([request.operation, request.idempotency_key, note]) + "\n")
         _die(note, "after", file)
+        if note.startswith("echo"):
+            return ToolOutput({f"sent {request.secret}": [f"Bearer {request.secret}", {"again": request.secret}]})
+        if note.startswith("tell"):
+            raise ToolRefusedError(f"I do not know {request.secret}.")
+        if note.startswith("fault"):
+            raise RuntimeError(request.secret)
         if note.startswith("break"):
             raise ConnectionResetError
         return ToolOutput({"written": note})
@@ -85,7 +92,9 @@ class ScriptedModel:
 
     answers: dict[str, list[list[dict[str, Any]]]] = field(default_factory=dict)
     asked: list[dict[str, Any]] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
     fail_with: list[int] = field(default_factory=list)
+    fail_message: str = "no"
     url: str = ""
 
     def answer(self, request: dict[str, Any]) -> list[dict[str, Any]]:
@@ -102,10 +111,20 @@ def model(settings: Any) -> Iterator[ScriptedModel]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
+            try:
+                self._answer()
+            finally:
+                # A test may have the model do something in the database, in this thread.
+                connections.close_all()
+
+        def _answer(self) -> None:
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             scripted.asked.append(request)
+            scripted.keys.append(self.headers.get("Authorization", ""))
             if scripted.fail_with:
-                self._send(scripted.fail_with.pop(0), {"error": {"message": "no", "type": "x", "code": "x"}})
+                self._send(
+                    scripted.fail_with.pop(0), {"error": {"message": scripted.fail_message, "type": "x", "code": "x"}}
+                )
                 return
             self._send(200, {
                 "id": "resp", "object": "response", "created_at": 0, "model": request["model"], "status": "completed",
@@ -203,14 +222,18 @@ permit (principal, action, resource);
 
 
 @pytest.fixture
-def make_house(
-    request: Any, database: Any, model: ScriptedModel, tmp_path: Path, settings: Any
-) -> Callable[..., House]:
+def make_house(database: Any, model: ScriptedModel, tmp_path: Path, settings: Any) -> Iterator[Callable[..., House]]:
     """Make an organisation; `source` is its policy, `budget` that of organisation and agent, in micro-units."""
     settings.CONNECTOR_KINDS = {**settings.CONNECTOR_KINDS, "witness": f"{__name__}.WitnessKind"}
-    request.addfinalizer(keeper.stop)
 
-    def make(source: str = PERMIT, budget: int = 10 * EURO, run_budget: int = EURO, max_steps: int = 40) -> House:
+    def make(
+        source: str = PERMIT,
+        budget: int = 10 * EURO,
+        run_budget: int = EURO,
+        max_steps: int = 40,
+        key: str = "sk-test",
+        secret: str = "",
+    ) -> House:
         shell = shell_actor()
         organisation = create_organisation(actor=shell, slug=f"org-{uuid7()}", name="Acme")
         shell = shell.within(organisation.id)
@@ -227,12 +250,19 @@ def make_house(
             )  # fmt: skip
             team = create_team(actor=owner, organisation=organisation, slug="team", name="Team")
             provider = add_provider(actor=owner, slug="scripted", name="Scripted", base_url=model.url, api="responses",
-                                    key="sk-test")  # fmt: skip
+                                    key=key)  # fmt: skip
             language = add_language_model(actor=owner, provider=provider, slug="small", name="Small", wire_name="small",
                                           context_window=8000, max_output=100)  # fmt: skip
             set_price(actor=owner, language_model=language, currency="EUR", input_per_million=EURO,
                       output_per_million=EURO)  # fmt: skip
-            add_connector(actor=owner, slug="witness", name="Witness", kind="witness", settings={"file": str(witness)})
+            add_connector(
+                actor=owner,
+                slug="witness",
+                name="Witness",
+                kind="witness",
+                settings={"file": str(witness)},
+                credential=add_credential(actor=owner, name="w", secret=secret) if secret else None,
+            )
             agent = make_agent(owner, team, people[0].principal, language, "worker", run_budget, max_steps)
             set_budget(actor=owner, scope="organisation", scope_id=organisation.id, target=root, limit=budget,
                        currency="EUR")  # fmt: skip
@@ -240,7 +270,8 @@ def make_house(
             set_budget(actor=owner, scope="agent", scope_id=agent.id, target=agent.target, limit=budget, currency="EUR")
         return House(organisation, team, owner, approver, agent, language, witness, model)
 
-    return make
+    yield make
+    keeper.stop()
 
 
 def make_agent(

@@ -4,12 +4,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.db import connections
+
 from agents.runs.engine import advance
 from agents.runs.models import Run
 from agents.runs.services import cancel_run
 from agents.tools.models import Tool
 from agents.tools.services import disable_tool
-from django.db import connections
 from foundation.access.guards import RefusedError
 from foundation.access.models import Grant
 from foundation.access.services import grant
@@ -213,13 +214,19 @@ def test_who_may_not_approve(careful: Any) -> None:
         "the system": Actor(kind=ActorKind.SYSTEM, name="shell", organisation=own),
     }  # fmt: skip
     for who, actor in strangers.items():
-        with pytest.raises(RefusedError):
-            say_yes(house, run, actor)
-            pytest.fail(f"{who} approved")
+        assert is_refused(house, run, actor), who
     with house.in_tenant():
         assert Vote.objects.filter(request__run=run).count() == 0
     say_yes(house, run, person(house, "operator"))
     assert house.run(run).state == "succeeded"
+
+
+def is_refused(house: Any, run: Run, actor: Actor) -> bool:
+    try:
+        say_yes(house, run, actor)
+    except RefusedError:
+        return True
+    return False
 
 
 def test_two_people_are_two_people(careful: Any) -> None:

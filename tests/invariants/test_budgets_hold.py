@@ -1,4 +1,4 @@
-"""Budgets hold: at every commit settled + reserved ≤ limit, whatever is unknown refuses, and nothing that fits is refused."""
+"""Budgets hold: at every commit settled + reserved ≤ limit; what is unknown refuses, what fits does not."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -10,9 +10,12 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from django.db import IntegrityError, connections, transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from agents.gate import Action, ActionKind, Settlement
 from agents.runs.journal import engine_transaction
-from django.db import IntegrityError, connections, transaction
 from foundation.errors import ConflictError, InvalidError
 from foundation.ids import uuid7
 from foundation.organisations.models import GrantTarget, Team
@@ -20,8 +23,6 @@ from foundation.organisations.services import create_team
 from governance.budgets import engine
 from governance.budgets.models import Budget
 from governance.budgets.services import set_budget
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 EURO = 1_000_000
 
@@ -236,7 +237,8 @@ def test_a_new_month_begins_anew_for_each_monthly_budget(house: Any, act: Any, a
     settle(action, None)
     with house.in_tenant():  # a total, too: it does not stand for the month's
         set_budget(actor=house.owner, scope="organisation", scope_id=house.organisation.id, period="total",
-                   target=GrantTarget.objects.get(pk=house.organisation.id), limit=100 * EURO, currency="EUR")  # fmt: skip
+                   target=GrantTarget.objects.get(pk=house.organisation.id), limit=100 * EURO,
+                   currency="EUR")  # fmt: skip
     assert "budget of the" in reserve(act(2 * EURO))
     as_superuser.execute(
         "UPDATE budgets_budget SET starts_at = starts_at - interval '1 month' "
@@ -309,9 +311,10 @@ def test_a_worker_that_dies_in_a_model_call_has_it_booked_as_held(house: Any, sa
     def die(*_: Any) -> None:
         raise SystemExit
 
-    with monkeypatch.context() as context, pytest.raises(SystemExit):
+    with monkeypatch.context() as context:
         context.setattr("agents.runs.calls.call_model", die)
-        house.run(run)
+        with pytest.raises(SystemExit):
+            house.run(run)
     held = budget(house.organisation.id).reserved
     assert held > 0
     with house.in_tenant():

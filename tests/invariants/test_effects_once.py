@@ -1,9 +1,10 @@
-"""Effects happen at most once: a worker dies at each instant around a call, and nobody repeats what may have happened."""
+"""Effects happen at most once: workers die around a call, and nobody repeats what may have happened."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
+
 from agents.runs.models import Run, Step
 from agents.runs.services import resolve_unknown
 from foundation.actors import Actor, ActorKind

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+
 from agents.gate import get_gate
 from agents.runs.models import Run
 from foundation.audit.models import AuditEntry
@@ -23,7 +24,8 @@ def put_policy(house: Any, source: str) -> None:
         database.execute("INSERT INTO policies_policy (id, organisation_id, slug, name, mode) "
                          "VALUES (%s, %s, 'put-in', 'Put in', 'enforce')", [policy, own])  # fmt: skip
         database.execute("INSERT INTO policies_policyversion (id, organisation_id, policy_id, number, source, "
-                         "content_hash, note) VALUES (%s, %s, %s, 1, %s, '', '')", [version, own, policy, source])  # fmt: skip
+                         "content_hash, note) VALUES (%s, %s, %s, 1, %s, '', '')",
+                         [version, own, policy, source])  # fmt: skip
         database.execute("UPDATE policies_policy SET live_id = %s WHERE id = %s", [version, policy])
         database.execute("UPDATE policies_policygeneration SET number = number + 1 WHERE organisation_id = %s", [own])
 

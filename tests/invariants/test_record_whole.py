@@ -1,16 +1,17 @@
-"""The record is whole and verifiable: every decision and every effect has its one entry, and nobody can take one back."""
+"""The record is whole: every decision and every effect has its one entry, and nobody can take one back."""
 
 from typing import Any
 
 import pytest
+from django.db import DatabaseError, connections, transaction
+from psycopg import errors
+
 from agents.runs.models import Run
 from agents.runs.services import cancel_run, resolve_unknown
-from django.db import DatabaseError, connections, transaction
 from foundation.audit.sealing import seal
 from foundation.audit.verification import verify
 from governance.approvals.models import ApprovalRequest
 from governance.approvals.services import approve, deny
-from psycopg import errors
 from tests.workers import superuser
 
 POLICY = """
@@ -115,8 +116,8 @@ def test_money_booked_is_money_spent(mixed: Any) -> None:
             "SELECT settled + overrun FROM budgets_budget WHERE organisation_id = ORG AND scope = 'organisation'",
             "SELECT sum(cost)::bigint FROM runs_step WHERE organisation_id = ORG",
             "SELECT sum(cost)::bigint FROM runs_run WHERE organisation_id = ORG",
-            "SELECT sum(amount)::bigint FROM budgets_ledgerentry WHERE organisation_id = ORG "
-            "AND kind IN ('settle', 'overrun')",
+            """SELECT sum(amount)::bigint FROM budgets_ledgerentry
+               WHERE organisation_id = ORG AND kind IN ('settle', 'overrun')""",
         )
     )
     assert settled == steps == runs == ledger > 0

@@ -4,16 +4,17 @@ import json
 from typing import Any
 
 import pytest
-from agents.tools.models import Tool
-from agents.tools.services import add_credential
 from django.apps import apps
 from django.db import DatabaseError, connection, connections, models, transaction
+from psycopg import errors
+
+from agents.tools.models import Tool
+from agents.tools.services import add_credential
 from foundation.identity.models import Principal
 from foundation.identity.services import create_api_key, create_service
 from foundation.tenancy.models import TenantForeignKey
 from governance.approvals.models import ApprovalRequest
 from governance.approvals.services import approve
-from psycopg import errors
 from tests.workers import superuser
 
 ASK = (
