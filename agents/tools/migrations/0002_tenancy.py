@@ -4,7 +4,7 @@ from foundation.tenancy.operations import IsolateTenant
 
 
 class Migration(migrations.Migration):
-    dependencies = [('tools', '0001_initial'), ('organisations', '0002_tenancy')]
+    dependencies = [("tools", "0001_initial"), ("organisations", "0002_tenancy")]
     operations = [
         IsolateTenant("credential"),
         IsolateTenant("connector"),
