@@ -11,11 +11,11 @@ if __name__ == "__main__":
         sys.stderr.write("Remit needs Python 3.11 or newer, this is " + sys.version.split()[0] + ".\n")
         sys.exit(2)
     sys.path.insert(1, os.path.join(ROOT, "platform"))  # a source root; as a package it would hide Python's `platform`
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
     from config.launch.commands import take_over
 
     take_over(ROOT, sys.argv)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
     from django.core.management import execute_from_command_line
 

@@ -1,12 +1,13 @@
 """manage.py before Django: the right interpreter, and one line where it cannot go on."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from config.launch import options
+from config.launch import commands, environment, options
 from config.launch.failure import LaunchError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -38,6 +39,19 @@ def test_the_launcher_needs_nothing_but_the_standard_library() -> None:
 def test_pythons_own_platform_module_stays_itself() -> None:
     answer = run("import sys; sys.path[:0] = ['.', 'platform']; import platform; print(platform.system() != '')")
     assert answer.stdout == "True\n"
+
+
+def test_the_suite_is_started_before_any_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With them pytest-django would read the settings before the suite's database has an address."""
+    started = []
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "config.settings")
+    monkeypatch.setattr(environment, "ensure", lambda root, kind: started.append(kind))
+    monkeypatch.setattr(environment, "become", lambda root, arguments: started.append(arguments))
+    monkeypatch.chdir(ROOT)
+    commands._test(ROOT, ["tests/config"])
+    commands._test(ROOT, ["-n", "4", "--pdb"])
+    assert started == ["dev", ["-m", "pytest", "-n", "2", "tests/config"], "dev", ["-m", "pytest", "-n", "4", "--pdb"]]
+    assert "DJANGO_SETTINGS_MODULE" not in os.environ
 
 
 def test_a_bad_option_is_explained_before_anything_happens(tmp_path: Path) -> None:
