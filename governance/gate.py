@@ -8,17 +8,15 @@ import structlog
 from django.db import connections, transaction
 
 from agents.gate import Action, ActionKind, Admission, Cursor, Effect, Settlement, Verdict
-from agents.registry.models import Agent
 from agents.runs.journal import ENGINE, release_connection
 from foundation.actors import Actor, ActorKind
 from foundation.audit.record import entry, record
 from foundation.identity.models import Principal, PrincipalState
-from foundation.organisations.models import Team
 from governance.approvals import engine as approvals
 from governance.approvals.models import ApprovalState
 from governance.budgets import engine as budgets
-from governance.policies.evaluation import decide
-from governance.policies.facts import facts_digest, facts_of
+from governance.policies.circumstances import facts_now, narrowed
+from governance.policies.facts import facts_digest
 from governance.policies.standing import standing
 
 log = structlog.get_logger(__name__)
@@ -73,11 +71,8 @@ def _verdict(cursor: Any, action: Action) -> Verdict:
     if asked is not None and (refusal := _answer(asked)):
         return Verdict(action=action, effect=Effect.DENY, reasons=(refusal,), generation=policies.generation)
     approved = asked is not None and asked.state is ApprovalState.APPROVED
-    facts = facts_of(
-        action, now=now, approved=approved, history={}, teams=_teams(action),
-        target_teams=_target_teams(action), sponsor=_sponsor(action),
-    )  # fmt: skip
-    decision = decide(policies.compiled, facts)
+    facts = facts_now(action, now=now, approved=approved)
+    decision = narrowed(policies.compiled, action, facts)
     return Verdict(
         action=action, effect=decision.effect, reasons=decision.reasons, determinants=decision.determinants,
         obligation=decision.obligation, generation=policies.generation, facts=facts.as_json(),
@@ -105,27 +100,6 @@ def _answer(asked: approvals.Standing) -> str:
         case ApprovalState.CONSUMED:
             return "This approval was already used."
     return ""
-
-
-def _teams(action: Action) -> tuple[str, ...]:
-    return _line_of(action.team) if action.team else ()
-
-
-def _line_of(team_id: Any) -> tuple[str, ...]:
-    lineage = Team.objects.using(ENGINE).values_list("target__lineage", flat=True).get(pk=team_id)
-    slugs = dict(Team.objects.using(ENGINE).filter(pk__in=lineage).values_list("id", "slug"))
-    return tuple(slugs[one] for one in lineage if one in slugs)
-
-
-def _target_teams(action: Action) -> tuple[str, ...] | None:
-    if action.kind is not ActionKind.DELEGATION or action.target_id is None:
-        return None
-    return _line_of(Agent.objects.using(ENGINE).values_list("team_id", flat=True).get(pk=action.target_id))
-
-
-def _sponsor(action: Action) -> str | None:
-    sponsor = Agent.objects.using(ENGINE).values_list("sponsor_id", flat=True).get(pk=action.agent)
-    return str(sponsor) if sponsor else None
 
 
 def _admit(cursor: Cursor, verdict: Verdict) -> Admission:

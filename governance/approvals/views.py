@@ -10,7 +10,8 @@ from foundation.errors import ConflictError, InvalidError
 from foundation.web.components.controls import Choice
 from foundation.web.forms import UNPROCESSABLE
 from foundation.web.listing import exported, page_of
-from foundation.web.pages import Page, SeeOther
+from foundation.web.pages import Page
+from foundation.web.redirects import SeeOther
 from governance.approvals.forms import ApproveForm, DenyForm
 from governance.approvals.models import ApprovalRequest, ApprovalState
 from governance.approvals.queue import as_asks, queue, visible_requests

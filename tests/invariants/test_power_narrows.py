@@ -173,3 +173,40 @@ def test_an_agent_does_not_raise_its_own_budget(house: Any) -> None:
     with house.in_tenant(), pytest.raises(InvalidError):
         set_budget(actor=agent, scope="agent", scope_id=house.agent.id, target=house.agent.target, limit=10**9,
                    currency="EUR")  # fmt: skip
+
+
+def test_a_child_may_not_do_what_its_parent_may_not(house: Any, say: Any, call: Any, add_agent: Any) -> None:
+    boss = add_agent("boss", ["worker"])
+    house.policy(
+        "no-boss", '@id("no") forbid (principal == Agent::"boss", action, resource == Tool::"witness.effect");'
+    )
+    house.model.answers = {"boss": [call("delegate.worker", task="x"), say("Done.")],
+                           "worker": [call("witness.effect", note="x"), say("Could not.")]}  # fmt: skip
+    run = house.run(house.start(agent=boss))
+    assert run.state == "succeeded", run.failure
+    assert house.lines() == []
+    with house.in_tenant():
+        child = Run.objects.get(parent_id=run.id)
+    refused = [step for step in house.steps(child) if step.state == "refused"]
+    assert "Boss, which gave this work, may not do it itself" in refused[0].error
+    alone = house.run(house.start())
+    assert alone.state == "succeeded", alone.failure
+    assert [line[2] for line in house.lines()] == ["x"], "by itself the worker may"
+
+
+def test_what_the_parent_is_asked_about_the_child_is_asked_about(
+    house: Any, say: Any, call: Any, add_agent: Any
+) -> None:
+    boss = add_agent("boss", ["worker"])
+    house.policy(
+        "ask-boss",
+        '@id("ask") @ask("Really?") @approvers("operator") @quorum("1") @expires("30m") @risk("high")\n'
+        'forbid (principal == Agent::"boss", action, resource == Tool::"witness.effect") unless { context.approved };',
+    )
+    house.model.answers = {"boss": [call("delegate.worker", task="x"), say("Done.")],
+                           "worker": [call("witness.effect", note="x"), say("Done.")]}  # fmt: skip
+    run = house.run(house.start(agent=boss))
+    with house.in_tenant():
+        child = Run.objects.get(parent_id=run.id)
+    assert (child.state, child.waits_for) == ("waiting", "approval")
+    assert house.lines() == []
