@@ -35,7 +35,7 @@ def _test(root: Path, arguments: list[str]) -> None:
         for argument in arguments
     )
     os.chdir(root)
-    # The settings are read once, and the suite has them read when its database stands; pytest-django would read them now.
+    # With it pytest-django would read the settings now, before the database of the suite has an address.
     os.environ.pop("DJANGO_SETTINGS_MODULE", None)
     environment.become(root, ["-m", "pytest", *([] if own_workers else ["-n", "2"]), *arguments])
 

@@ -45,8 +45,8 @@ def test_the_suite_is_started_before_any_settings_are_named(monkeypatch: pytest.
     """With them pytest-django would read the settings before the suite's database has an address."""
     started = []
     monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "config.settings")
-    monkeypatch.setattr(environment, "ensure", lambda root, kind: started.append(kind))
-    monkeypatch.setattr(environment, "become", lambda root, arguments: started.append(arguments))
+    monkeypatch.setattr(environment, "ensure", lambda _root, kind: started.append(kind))
+    monkeypatch.setattr(environment, "become", lambda _root, arguments: started.append(arguments))
     monkeypatch.chdir(ROOT)
     commands._test(ROOT, ["tests/config"])
     commands._test(ROOT, ["-n", "4", "--pdb"])
