@@ -12,7 +12,8 @@ from foundation.identity.attempts import TooManyAttemptsError
 from foundation.identity.sign_in import choose_organisation, sign_in_with_link, sign_in_with_password, sign_out
 from foundation.web.errors import too_many
 from foundation.web.forms import UNPROCESSABLE
-from foundation.web.pages import SIGN_IN, Act, SeeOther, actor_of, is_ours
+from foundation.web.pages import Act, actor_of
+from foundation.web.redirects import SIGN_IN, SeeOther, is_ours
 
 
 class SignIn(View):

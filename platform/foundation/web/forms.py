@@ -7,7 +7,8 @@ from django import forms
 from django.http import HttpRequest, HttpResponse
 
 from foundation.errors import ConflictError, InvalidError
-from foundation.web.pages import Page, SeeOther
+from foundation.web.pages import Page
+from foundation.web.redirects import SeeOther
 
 UNPROCESSABLE = 422
 

@@ -2,15 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
-from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views import View
 
 from foundation.access.guards import RefusedError, find, holds_somewhere, require
@@ -19,17 +17,11 @@ from foundation.access.roles import Permission
 from foundation.actors import ANONYMOUS, Actor, ActorKind
 from foundation.errors import ConflictError, InvalidError
 from foundation.organisations.models import Organisation
+from foundation.web.redirects import SeeOther, to_sign_in, way_back
 
 M = TypeVar("M", bound=Model)
 
-SIGN_IN = "/sign-in/"
 UNNAMED = "(none named: this page is closed)"
-
-
-class SeeOther(HttpResponseRedirect):
-    """After a form was carried out: look there (303), so that a reload repeats nothing."""
-
-    status_code = 303
 
 
 class Page(View):
@@ -139,22 +131,3 @@ def actor_of(request: HttpRequest) -> Actor:
     """Who makes this request; nobody if the middleware did not run."""
     actor = getattr(request, "actor", ANONYMOUS)
     return actor if isinstance(actor, Actor) else ANONYMOUS
-
-
-def to_sign_in(request: HttpRequest) -> HttpResponse:
-    """To the sign-in page and back to this one; a form that was sent is lost, and its page is shown again."""
-    after = request.get_full_path() if request.method == "GET" else way_back(request)
-    return SeeOther(f"{SIGN_IN}?{urlencode({'next': after})}")
-
-
-def is_ours(request: HttpRequest, address: str) -> bool:
-    """Whether an address leads to this installation and nowhere else."""
-    return url_has_allowed_host_and_scheme(
-        address, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    )
-
-
-def way_back(request: HttpRequest) -> str:
-    """The page that sent a form, if it is ours; else the first page."""
-    back = request.POST.get("next") or request.headers.get("Referer", "")
-    return back if back and is_ours(request, back) else "/"

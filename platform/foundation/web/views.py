@@ -8,7 +8,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from foundation.web.errors import bad_request
-from foundation.web.pages import way_back
+from foundation.web.redirects import way_back
 from foundation.web.theme import THEMES, remember_theme
 
 logger = logging.getLogger(__name__)

@@ -2,6 +2,8 @@
 
 import json
 import logging
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -11,7 +13,9 @@ from foundation.web.listing import defused
 
 
 @pytest.fixture
-def client(database: object) -> Client:
+def client(database: object, settings: Any) -> Client:
+    # WhiteNoise warns of a folder that is not there, and here a warning is an error.
+    Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
     return Client()
 
 
