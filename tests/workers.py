@@ -61,12 +61,12 @@ def running(worker: Worker) -> Iterator[Worker]:
         worker.kill()
 
 
-def until(condition: Callable[[], Any], seconds: float, what: str) -> None:
-    """Wait for something, at most so long."""
+def until(condition: Callable[[], Any], seconds: float, what: Callable[[], object]) -> None:
+    """Wait for something, at most so long; `what` tells how things stand if it does not come."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"after {seconds:g} s: {what}"
-        time.sleep(0.05)
+        assert time.monotonic() < deadline, f"after {seconds:g} s: {what()}"
+        time.sleep(0.1)
 
 
 @contextmanager

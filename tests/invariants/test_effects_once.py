@@ -25,7 +25,7 @@ def live_through(house: Any, tmp_path: Path, run: Run) -> Run:
         return house.is_over(run) or now.waits_for == "person"
 
     with running(worker):
-        until(settled, 60, f"the run is {house.read(run).state}: {worker.log.read_text()[-2000:]}")
+        until(settled, 90, lambda: (house.read(run).state, worker.log.read_text()))
     return house.read(run)
 
 

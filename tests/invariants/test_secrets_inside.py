@@ -44,8 +44,8 @@ def test_canaries_come_out_nowhere(make_house: Any, say: Any, call: Any, tmp_pat
     seen = ""
     house.model.fail_with = [401]
     with running(worker):
-        until(lambda: all(house.is_over(run) or house.read(run).waits_for == "person" for run in runs), 60,
-              "the runs do not settle")  # fmt: skip
+        until(lambda: all(house.is_over(run) or house.read(run).waits_for == "person" for run in runs), 90,
+              lambda: [house.read(run).state for run in runs])  # fmt: skip
         seen += arguments_of_processes()
     assert {house.read(run).state for run in runs} == {"failed", "waiting"}
     seen += worker.log.read_text() + str(house.model.asked)
