@@ -1,5 +1,7 @@
 """Inference: one model call through the `openai` package, by the Responses API or Chat Completions."""
 
+from collections.abc import Iterator
+
 import openai
 
 from agents.catalogue import chat, responses
@@ -10,6 +12,8 @@ from foundation.outbound.client import OutboundRefusedError, client
 from foundation.secrets.redaction import REDACTED
 
 _SERVER_FAULT = 500
+# By name: only foundation.outbound knows the client under it.
+_NEVER_SENT = {"ConnectError", "ConnectTimeout"}
 _NO_KEY = "no-key"  # endpoints without keys still get a well-formed header
 
 
@@ -38,11 +42,8 @@ def answer(endpoint: Endpoint, request: ModelRequest) -> ModelAnswer:
             items, usage, identifier = speak(api, request)
     except OutboundRefusedError as error:
         raise InferenceError(str(error), again=False, billed=False) from None
-    except openai.APITimeoutError:
-        message = f"The model endpoint did not answer within {request.timeout:g} s."
-        raise InferenceError(message, again=True, billed=True) from None
     except openai.APIConnectionError as error:
-        raise InferenceError(_reason(error), again=True, billed=True) from None
+        raise _disconnected(error, request.timeout) from None
     except openai.APIStatusError as error:
         again = error.status_code in {408, 409, 429} or error.status_code >= _SERVER_FAULT
         message = f"The model endpoint answered {error.status_code}: {_said(error, endpoint)}"
@@ -63,8 +64,22 @@ def _said(error: openai.OpenAIError, endpoint: Endpoint) -> str:
     return (text.replace(endpoint.key, REDACTED) if endpoint.key else text)[:300]
 
 
-def _reason(error: openai.APIConnectionError) -> str:
-    cause: BaseException | None = error.__cause__
-    if isinstance(cause, OutboundRefusedError):
-        return str(cause)
-    return "The model endpoint cannot be reached. Check the provider's base URL, and that it runs."
+def _disconnected(error: openai.APIConnectionError, timeout: float) -> InferenceError:
+    causes = list(_causes(error))
+    refusal = next((one for one in causes if isinstance(one, OutboundRefusedError)), None)
+    if refusal is not None:
+        return InferenceError(str(refusal), again=False, billed=False)
+    if any(type(one).__name__ in _NEVER_SENT for one in causes):
+        # Nothing was sent.
+        message = "The model endpoint cannot be reached. Check the provider's base URL, and that it runs."
+        return InferenceError(message, again=True, billed=False)
+    if isinstance(error, openai.APITimeoutError):
+        return InferenceError(f"The model endpoint did not answer within {timeout:g} s.", again=True, billed=True)
+    return InferenceError("The connection to the model endpoint broke before it answered.", again=True, billed=True)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause = error.__cause__ or error.__context__
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
