@@ -138,6 +138,7 @@ CONNECTOR_KINDS = {
 }
 REMIT_OUTBOUND_ALLOW = listing("REMIT_OUTBOUND_ALLOW")
 REMIT_REHEARSAL_URL = os.environ.get("REMIT_REHEARSAL_URL", "")
+REMIT_LOCAL_MODEL_URL = os.environ.get("REMIT_LOCAL_MODEL_URL", "")
 
 # The engine's timings, in seconds; checked at start-up (agents.runs.checks).
 RUN_LEASE_SECONDS = float(os.environ.get("REMIT_RUN_LEASE_SECONDS", "30"))

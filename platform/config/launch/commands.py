@@ -30,6 +30,8 @@ def take_over(root: str, argv: list[str]) -> None:
 
 def _test(root: Path, arguments: list[str]) -> None:
     environment.ensure(root, "dev")
+    if os.environ.get("REMIT_REQUIRE_EXTERNAL") == "1":
+        environment.ensure_local_model(root)
     own_workers = any(
         argument.startswith(("-n", "--numprocesses", "--pdb", "--trace", "-pno:xdist")) or argument == "no:xdist"
         for argument in arguments

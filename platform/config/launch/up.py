@@ -23,10 +23,11 @@ def main(root: Path, argv: list[str]) -> int:
     """Run until a signal comes. Returns the exit code. Raises LaunchError when something stands in the way."""
     chosen = options.read(root, argv[2:])
     environment.ensure(root, "run")
+    if chosen.local_model:
+        environment.ensure_local_model(root)
     if not environment.inside(root):
         environment.become(root, argv)
     environment.hold(root)
-    options.refuse_missing_local_model(chosen)
     return run(Up(root, chosen))
 
 
@@ -79,6 +80,8 @@ class Up:
         self._run(programs.command("migrate", "migrate", "--database", "owner", "--no-input"))
         if not self.chosen.no_sample:
             self._run(programs.command("seed", "seed_sample"))
+        if self.chosen.local_model:
+            self._run(programs.command("offer", "offer_local_model"))
         for part in self._serving(programs, self.chosen.port):
             self.supervisor.add(part)
         self._wait_for("/healthz")
@@ -135,4 +138,6 @@ class Up:
         )
         lines = (answer.stdout.strip() or answer.stderr.strip() or "no sign-in link was made").splitlines()
         say(f"Remit is ready at {programs.added['REMIT_PUBLIC_URL']} (Ctrl-C stops it, logs: {self.directory.logs})")
+        if self.chosen.local_model:
+            say(f"The local model answers at {programs.added['REMIT_LOCAL_MODEL_URL']} (docs/models.md)")
         say(f"Sign in once with: {lines[-1]}" if answer.returncode == 0 else f"No sign-in link: {lines[-1]}")

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from config.launch import ports
+from config.launch import environment, ports
 from config.launch.cluster import Cluster
+from tests.config.launch.wheels import build_wheel
 
 PLATFORM = Path(__file__).resolve().parents[3] / "platform"
 QUICK = {"fsync": "off"}
@@ -66,6 +67,27 @@ def lives() -> Callable[[int], bool]:
         return bool(found.stdout.strip()) and not found.stdout.strip().startswith("Z")
 
     return answer
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout whose locks name little 1.0 (run) and little 2.0 (dev), found on this disk only."""
+    monkeypatch.setenv("UV_LINK_MODE", "copy")
+    top = f"--no-index\n--find-links {tmp_path}\n"
+    (tmp_path / "requirements.lock").write_text(top + build_wheel(tmp_path, "1.0"))
+    (tmp_path / "requirements-dev.lock").write_text(top + build_wheel(tmp_path, "2.0"))
+    return tmp_path
+
+
+@pytest.fixture
+def choose(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Take uv from the PATH, or leave it."""
+
+    def take(installer: str) -> None:
+        if installer == "pip":
+            monkeypatch.setattr(environment, "_working_uv", lambda: None)
+
+    return take
 
 
 MANAGE = """

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from config.launch import commands, environment, options
-from config.launch.failure import LaunchError
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -74,10 +73,3 @@ def test_options_have_their_defaults_and_paths_are_absolute(monkeypatch: pytest.
     assert options.read(tmp_path, ["--data-dir", "elsewhere"]).data_dir == tmp_path / "elsewhere"
     monkeypatch.setenv("REMIT_DATA_DIR", "/srv/remit")
     assert options.read(tmp_path, []).data_dir == Path("/srv/remit")
-
-
-def test_a_local_model_that_is_not_installed_is_explained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(options, "LOCAL_MODEL", {"no_such_engine": "no-such-engine"})
-    options.refuse_missing_local_model(options.read(tmp_path, []))
-    with pytest.raises(LaunchError, match="--local-model needs no-such-engine: install with"):
-        options.refuse_missing_local_model(options.read(tmp_path, ["--local-model"]))

@@ -1,13 +1,10 @@
 """`.venv`: really installed, from a wheel that the tests build, by uv where it is and by pip where it is not."""
 
-import base64
-import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,56 +12,7 @@ import pytest
 
 from config.launch import environment
 from config.launch.failure import LaunchError
-
-has_uv = pytest.mark.skipif(environment._working_uv() is None, reason="uv is not on PATH")
-installers = pytest.mark.parametrize("installer", [pytest.param("uv", marks=has_uv), "pip"])
-
-
-def build_wheel(folder: Path, version: str) -> str:
-    """A wheel of the package `little`; returns its line for a lock."""
-    name = f"little-{version}"
-    files = {
-        "little.py": f"VERSION = {version!r}\n",
-        f"{name}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: little\nVersion: {version}\n",
-        f"{name}.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    digests = {
-        path: base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
-        for path, text in files.items()
-    }
-    record = "".join(f"{path},sha256={digests[path]},{len(text)}\n" for path, text in files.items())
-    wheel = folder / f"{name}-py3-none-any.whl"
-    with zipfile.ZipFile(wheel, "w") as archive:
-        for path, text in (files | {f"{name}.dist-info/RECORD": record}).items():
-            archive.writestr(path, text)
-    return f"little=={version} --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
-
-
-@pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkout whose locks name little 1.0 (run) and little 2.0 (dev), found on this disk only."""
-    monkeypatch.setenv("UV_LINK_MODE", "copy")
-    top = f"--no-index\n--find-links {tmp_path}\n"
-    (tmp_path / "requirements.lock").write_text(top + build_wheel(tmp_path, "1.0"))
-    (tmp_path / "requirements-dev.lock").write_text(top + build_wheel(tmp_path, "2.0"))
-    return tmp_path
-
-
-@pytest.fixture
-def choose(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Take uv from the PATH, or leave it."""
-
-    def take(installer: str) -> None:
-        if installer == "pip":
-            monkeypatch.setattr(environment, "_working_uv", lambda: None)
-
-    return take
-
-
-def installed(root: Path) -> str:
-    python = environment.python_of(root)
-    answer = subprocess.run([python, "-c", "import little; print(little.VERSION)"], capture_output=True, text=True)
-    return answer.stdout.strip()
+from tests.config.launch.wheels import installed, installers
 
 
 def refusal(root: Path) -> str:

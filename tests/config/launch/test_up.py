@@ -103,6 +103,29 @@ def test_the_rehearsal_keeps_its_port_and_the_operators_addresses_are_kept(small
     assert allowed == f"10.0.0.1:443,{url.removeprefix('http://').removesuffix('/v1')}"
 
 
+def test_the_local_model_is_offered_after_the_seed_and_keeps_its_port(small_remit: Any) -> None:
+    found = []
+    for _ in range(2):
+        process = small_remit.up("--local-model")
+        lines = [process.stdout.readline() for _ in range(3)]
+        environment = json.loads((small_remit.data / "run" / "environment.json").read_text())["environment"]
+        found.append((environment["REMIT_LOCAL_MODEL_URL"], environment["REMIT_OUTBOUND_ALLOW"]))
+        assert lines[1] == f"The local model answers at {found[-1][0]} (docs/models.md)\n"
+        end(process)
+    assert small_remit.lines()[1:3] == ["seed_sample", "offer_local_model"]
+    url, allowed = found[0]
+    assert found[1] == found[0]
+    assert len({*allowed.split(",")}) == 2
+    assert url.removeprefix("http://").removesuffix("/v1") in allowed.split(",")
+
+
+def test_without_the_sample_the_local_model_is_started_alone(small_remit: Any) -> None:
+    small_remit.ready("--no-sample", "--local-model")
+    environment = json.loads((small_remit.data / "run" / "environment.json").read_text())["environment"]
+    assert "REMIT_REHEARSAL_URL" not in environment
+    assert f"http://{environment['REMIT_OUTBOUND_ALLOW']}/v1" == environment["REMIT_LOCAL_MODEL_URL"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PARTS)
 def test_every_killed_part_comes_back(
