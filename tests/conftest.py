@@ -25,7 +25,7 @@ from config.launch.initialise import create_database_statements
 ROOT = Path(__file__).resolve().parent.parent
 ADDRESSES = ("DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_ENGINE_URL", "DATABASE_SYSTEM_URL", "BROKER_URL")
 
-pytest_plugins = ("tests.houses",)
+pytest_plugins = ("tests.houses", "tests.not_run")
 
 _started: list[tuple[Cluster, str]] = []
 

@@ -4,7 +4,6 @@ import threading
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from shutil import which
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
@@ -20,10 +19,11 @@ from foundation.identity.services import change_password
 from foundation.tenancy.context import tenant
 from tests.console.test_every_page import PAGES, address
 from tests.foundation.api.world import World, furnish, make_organisation
+from tests.not_run import chromium
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = which("chromium") or which("chromium-browser")
+CHROMIUM = chromium()
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 ARGUMENTS += ["--disable-background-networking", "--disable-component-update"]
 SIZES = {"desk": (1440, 900), "phone": (390, 844), "narrow": (320, 640)}
@@ -80,8 +80,6 @@ def site(world: World) -> Iterator[str]:
 def browser(emails: dict[str, str]) -> Iterator[Browser]:
     """Started when the database has been asked: Playwright's loop would forbid it in this thread."""
     assert emails
-    if CHROMIUM is None:
-        pytest.skip("not run: Chromium is not installed")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
