@@ -39,6 +39,19 @@ def add_credential(*, actor: Actor, name: str, secret: str) -> Credential:
 
 
 @transaction.atomic
+def replace_secret(*, actor: Actor, credential: Credential, secret: str) -> Credential:
+    """Another secret in the place of a credential's former one; connectors use it from their next call on."""
+    refuse_agent(actor)
+    if not secret or len(secret) > LONGEST_SECRET:
+        raise InvalidError(f"The secret is empty or longer than {LONGEST_SECRET} characters.", "secret")
+    found = Credential.objects.select_for_update().get(pk=credential.pk)
+    found.sealed = seal(secret, context=f"credential:{found.id}")
+    found.save(update_fields=["sealed"])
+    record(entry(actor, "credential.replace", target_kind="credential", target_id=found.id, target_name=found.name))
+    return found
+
+
+@transaction.atomic
 def add_connector(
     *, actor: Actor, slug: str, name: str, kind: str, settings: dict[str, Any], credential: Credential | None = None
 ) -> Connector:

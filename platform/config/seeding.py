@@ -8,13 +8,14 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connections, transaction
 
-from agents.catalogue.models import LanguageModel, Provider
-from agents.catalogue.services import add_language_model, add_provider, set_price, update_provider
+from agents.catalogue.models import LanguageModel
+from agents.catalogue.services import add_language_model, add_provider, set_price
 from agents.registry.models import Agent
 from agents.registry.services import activate_agent, create_agent, publish_version, serve_version
 from agents.runs.models import Run
 from agents.tools.models import Credential
 from agents.tools.services import add_connector, add_credential
+from config.following import credential_name, follow_rehearsal_model, renew_credentials
 from config.intake import Submission, submit
 from config.sample.database import install
 from config.sample.definition import SAMPLE
@@ -25,7 +26,6 @@ from foundation.identity.models import Principal
 from foundation.identity.services import add_person
 from foundation.organisations.models import GrantTarget, Organisation, Team
 from foundation.organisations.services import create_organisation, create_team
-from foundation.tenancy.context import tenant
 from governance.budgets.services import set_budget
 from governance.policies.services import create_policy
 
@@ -51,7 +51,8 @@ def seed_sample(*, runs: bool) -> list[Run] | None:
     """
     with _alone():
         if Organisation.objects.using("system").exists():
-            _follow_rehearsal_model()
+            follow_rehearsal_model()
+            renew_credentials()
             return None
         if not settings.REMIT_REHEARSAL_URL:
             raise InvalidError(
@@ -135,7 +136,7 @@ def _add_connectors(world: _World, secrets: dict[str, str]) -> None:
         credential: Credential | None = None
         if given.credential is not None:
             credential = add_credential(
-                actor=world.actor, name=f"{given.name}: credential", secret=secrets[given.credential]
+                actor=world.actor, name=credential_name(given.name), secret=secrets[given.credential]
             )
         add_connector(
             actor=world.actor,
@@ -201,23 +202,3 @@ def _submit_mails(world: _World) -> list[Run]:
     agent = world.agents[SAMPLE.front_agent]
     mails = [Submission.of(path) for path in sorted(SAMPLE.mails.glob("*.eml"))]
     return [submit(actor=world.actor, agent=agent, submission=mail, source="sample").run for mail in mails]
-
-
-def _follow_rehearsal_model() -> None:
-    """Its port has changed, because somebody took the former one: the sample's provider points to the new one."""
-    address = settings.REMIT_REHEARSAL_URL
-    stale = Provider.objects.using("system").filter(
-        organisation__slug=SAMPLE.slug, slug=SAMPLE.provider.slug, rehearsal=True, sealed_key=""
-    )
-    provider = stale.exclude(base_url=address).first() if address else None
-    if provider is None:
-        return
-    with tenant(provider.organisation_id):
-        update_provider(
-            actor=shell_actor(provider.organisation_id),
-            provider=provider,
-            name=provider.name,
-            base_url=address,
-            api=provider.api,
-            enabled=provider.enabled,
-        )

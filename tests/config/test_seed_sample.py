@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import psycopg
+
 from config.sample.definition import SAMPLE
 from tests.config.own_database import OwnDatabase, make_database
 
@@ -93,3 +95,25 @@ def test_without_a_model_nothing_is_left_half_done(tmp_path: Path) -> None:
         "CommandError: The rehearsal model has no address: start it with `manage.py up`, or set REMIT_REHEARSAL_URL."
     ]
     assert own.rows("SELECT count(*) FROM organisations_organisation") == [(0,)]
+
+
+def test_credentials_stay_while_the_shop_stays(seeded: OwnDatabase) -> None:
+    """A second start in the same place changes nothing."""
+    before = seeded.rows("SELECT id, sealed FROM tools_credential ORDER BY id")
+    assert seeded.manage("seed_sample").returncode == 0
+    assert seeded.rows("SELECT id, sealed FROM tools_credential ORDER BY id") == before
+
+
+def test_credentials_follow_the_shop_to_another_port(tmp_path: Path) -> None:
+    """What was sealed leads nowhere any more: new passwords, sealed anew, in the record."""
+    moved = make_database(tmp_path)
+    assert moved.manage("seed_sample", "--no-runs").returncode == 0
+    before = moved.rows("SELECT id, sealed FROM tools_credential ORDER BY id")
+    with psycopg.connect(moved.environment["DATABASE_SYSTEM_URL"]) as connection:
+        connection.execute("UPDATE tools_credential SET sealed = 'v1.gone.x'")
+    done = moved.manage("seed_sample")
+    assert done.returncode == 0, done.stderr
+    after = moved.rows("SELECT id, sealed FROM tools_credential ORDER BY id")
+    assert [row[0] for row in after] == [row[0] for row in before]
+    assert {row[1] for row in after}.isdisjoint({"v1.gone.x", *(row[1] for row in before)})
+    assert moved.rows("SELECT count(*) FROM audit_auditentry WHERE action = 'credential.replace'") == [(2,)]

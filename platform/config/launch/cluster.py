@@ -14,6 +14,8 @@ from config.launch.directory import DataDirectory
 from config.launch.failure import LaunchError
 
 _STATUS_LINE = 7  # the last one of postmaster.pid (PostgreSQL, utils/pidfile.h)
+_PORT = "postgres.port"
+_PORT_PATIENCE = 3.0  # seconds in which a server that was killed gives its port back
 READY_WITHIN = 600.0  # seconds; recovery after a crash may have much to read
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -124,10 +126,11 @@ class Cluster:
     def _serve(self, binaries: postgres.Binaries, identity: str) -> None:
         deadline = time.monotonic() + 15
         while True:
-            fixed, port = self.port is not None, self.port or ports.choose()
+            fixed, port = self.port is not None, self.port or self._former_port() or ports.choose()
             trouble = self._try_port(binaries, identity, port)
             if trouble is None:
                 self.port = port
+                (self.directory.path / _PORT).write_text(f"{port}\n")
                 return
             if postgres.DISK_FULL in trouble:
                 raise postgres.disk_full(self.directory.path)
@@ -138,6 +141,14 @@ class Cluster:
                 log = self.directory.logs / "postgres.log"
                 raise LaunchError(f"Postgres did not start{where}: {postgres.last_line(trouble)} (see {log})")
             time.sleep(0.2)
+
+    def _former_port(self) -> int | None:
+        """The port of the last start, if it is still free: sealed addresses of this server go on to be true."""
+        try:
+            port = int((self.directory.path / _PORT).read_text())
+        except (OSError, ValueError):
+            return None
+        return port if ports.is_free(port, patience=_PORT_PATIENCE) else None
 
     def _try_port(self, binaries: postgres.Binaries, identity: str, port: int) -> str | None:
         """Serve on the port. Returns None when ready, else what the server said before it ended."""

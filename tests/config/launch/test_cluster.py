@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import stat
 import subprocess
 from pathlib import Path
@@ -167,3 +168,30 @@ def test_where_root_can_do_neither_it_says_so(data_dir: Path, monkeypatch: pytes
         Cluster(data_dir, settings={"fsync": "off"}).start()
     assert not (data_dir / "postgres").exists()
     assert not (data_dir / "postgres.new").exists()
+
+
+def test_the_next_start_has_the_same_port(cluster: Cluster) -> None:
+    cluster.start()
+    first = cluster.port
+    cluster.stop()
+    again = Cluster(cluster.directory.path, settings={"fsync": "off"})
+    again.start()
+    try:
+        assert again.port == first
+    finally:
+        again.stop()
+
+
+def test_a_port_that_somebody_took_is_left_to_them(cluster: Cluster) -> None:
+    cluster.start()
+    taken = cluster.port
+    cluster.stop()
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", taken))
+        other.listen(1)
+        again = Cluster(cluster.directory.path, settings={"fsync": "off"})
+        again.start()
+        try:
+            assert again.port != taken
+        finally:
+            again.stop()
