@@ -38,7 +38,17 @@ def _start_cluster() -> None:
     os.environ.update(cluster.environment(), REMIT_DATA_DIR=folder, REMIT_TEST_SUPERUSER=cluster.superuser_url())
     os.environ.setdefault("REMIT_OUTBOUND_ALLOW", "")
     subprocess.run(
-        [sys.executable, str(ROOT / "manage.py"), "migrate", "--skip-checks", "--database", "owner", "--no-input", "--verbosity", "0"],
+        [
+            sys.executable,
+            "manage.py",
+            "migrate",
+            "--skip-checks",
+            "--database",
+            "owner",
+            "--no-input",
+            "--verbosity",
+            "0",
+        ],
         check=True,
         cwd=ROOT,
     )

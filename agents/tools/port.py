@@ -1,12 +1,12 @@
 """The port of a connector kind: how Remit calls a tool. Implementations are named in `settings.CONNECTOR_KINDS`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 from uuid import UUID
 
-from agents.labels import Label
+from agents.labels import Integrity, Label
 
 
 class ToolEffect(StrEnum):
@@ -46,10 +46,13 @@ class ToolRequest:
 
 @dataclass(frozen=True, slots=True)
 class ToolOutput:
-    """What a tool answered: JSON values, and what is known of their origin. The content is hostile text."""
+    """What a tool answered: JSON values, and what is known of their origin. The content is hostile text.
+
+    A connector that says nothing of the origin gets no trust for it.
+    """
 
     content: Any
-    label: Label = field(default_factory=Label)
+    label: Label = Label(Integrity.UNTRUSTED)
 
 
 class ToolRefusedError(Exception):

@@ -26,6 +26,6 @@ def test_files_are_short(sources: list[Any]):
     )
     median = statistics.median(sum(1 for line in file.text.splitlines() if line.strip()) for file in files)
     assert median <= HALF, (
-        f"Half of the files must have at most {HALF} lines that are not blank, and now the median of {len(files)} files is {median}: "
-        f"give each noun of a long file a file of its own. {_shown(files)}"
+        f"Half of the files must have at most {HALF} lines that are not blank, and now the median of {len(files)} "
+        f"files is {median}: give each noun of a long file a file of its own. {_shown(files)}"
     )

@@ -86,7 +86,7 @@ def test_a_refund_up_to_500_euros_is_allowed():
 def test_above_500_euros_an_operator_is_asked():
     decision = say(ActionKind.TOOL_CALL, "triage", "payments.refund", REFUND | {"amount_cents": 50_001})
     assert decision.effect is Effect.ASK
-    assert decision.obligation.question == "May I refund 50001 cents for order NW-10021?"
+    assert decision.obligation.question == "May I refund 500.01 EUR for order NW-10021?"
     assert (decision.obligation.approvers, decision.obligation.quorum) == (("operator",), 1)
     assert (decision.obligation.expires_in, decision.obligation.risk) == (1_800, "high")
 
