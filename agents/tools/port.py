@@ -44,6 +44,9 @@ class ToolRequest:
     timeout: float = 30.0
 
 
+UNSAID = Label(Integrity.UNTRUSTED)
+
+
 @dataclass(frozen=True, slots=True)
 class ToolOutput:
     """What a tool answered: JSON values, and what is known of their origin. The content is hostile text.
@@ -52,7 +55,7 @@ class ToolOutput:
     """
 
     content: Any
-    label: Label = Label(Integrity.UNTRUSTED)
+    label: Label = UNSAID
 
 
 class ToolRefusedError(Exception):
