@@ -74,6 +74,7 @@ class Action:
     team: UUID | None
     agent: UUID
     agent_slug: str
+    agent_name: str = ""
     agent_version: UUID
     agent_version_hash: str
     principals: tuple[UUID, ...]
