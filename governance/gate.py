@@ -166,7 +166,8 @@ def _write_down(cursor: Cursor, verdict: Verdict, admission: Admission) -> None:
         ),
     )  # fmt: skip
     actor = Actor(
-        kind=ActorKind.AGENT, name=action.agent_name or action.agent_slug, principal=action.principals[0], chain=action.principals[1:],
+        kind=ActorKind.AGENT, name=action.agent_name or action.agent_slug,
+        principal=action.principals[0], chain=action.principals[1:],
         organisation=action.organisation, session=action.session, run=action.run,
     )  # fmt: skip
     outcome = {Effect.ALLOW: "ok", Effect.DENY: "denied", Effect.ASK: "asked"}[admission.effect]

@@ -80,7 +80,8 @@ def _action(work: Work, kind: ActionKind, target: str, **rest: Any) -> Action:
     run = work.run
     return Action(
         decision=uuid7(), kind=kind, organisation=run.organisation_id, team=work.agent.team_id, agent=work.agent.id,
-        agent_slug=work.agent.slug, agent_name=work.agent.name, agent_version=work.version.id, agent_version_hash=work.version.content_hash,
+        agent_slug=work.agent.slug,
+        agent_name=work.agent.name, agent_version=work.version.id, agent_version_hash=work.version.content_hash,
         principals=work.principals, session=work.session.id, run=run.id, line=work.line, step=work.next_number,
         target=target, label=work.label, history=work.spent_on_calls(target), rehearsed=work.provider.rehearsal,
         title=run.title, requester=run.requester_id, **{"currency": run.currency, **rest},
