@@ -19,6 +19,7 @@ ALIAS = "smollm2-135m"
 CONTEXT = 8_192  # tokens
 PROMPT_MEMORY = 256  # MiB for prompts read before
 MOST_THREADS = 8
+_ABSENT = "The package {} is not installed: start `manage.py up --local-model` once."
 
 
 def weights() -> Path:
@@ -27,7 +28,7 @@ def weights() -> Path:
     for folder in (found.submodule_search_locations or []) if found else []:
         for file in Path(folder).glob("*.gguf"):
             return file
-    raise FileNotFoundError(f"The package {WEIGHTS} is not installed: start `manage.py up --local-model` once.")
+    raise FileNotFoundError(_ABSENT.format(WEIGHTS))
 
 
 def main() -> int:
@@ -38,8 +39,7 @@ def main() -> int:
     stop = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, stop)
     try:
-        # The engine is an optional extra: it is found at run time only.
-        engine = importlib.import_module(ENGINE)
+        engine = _engine()
         server = engine.Server(_settings(engine, chosen.port))
     except (ImportError, FileNotFoundError, RuntimeError) as error:
         sys.stderr.write(f"The local model cannot serve on port {chosen.port}: {error}\n")
@@ -47,6 +47,13 @@ def main() -> int:
     signal.sigwait(stop)
     del server
     return 0
+
+
+def _engine() -> Any:
+    # The engine is an optional extra: it is found at run time only.
+    if importlib.util.find_spec(ENGINE) is None:
+        raise FileNotFoundError(_ABSENT.format(ENGINE))
+    return importlib.import_module(ENGINE)
 
 
 def _settings(engine: Any, port: int) -> Any:

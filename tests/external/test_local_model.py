@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -81,7 +81,15 @@ def worked(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Worked:
     return Worked(own, done.stdout.strip().splitlines()[-1])
 
 
-def test_it_ends_by_itself_and_is_not_called_rehearsed(worked: Worked) -> None:
+def test_triage_works_on_a_real_model(worked: Worked) -> None:
+    """One test, so that one worker of the suite runs the model once."""
+    _ended_by_itself_and_is_not_called_rehearsed(worked)
+    _model_calls_are_journaled_with_the_tokens_that_the_server_counted(worked)
+    _each_call_costs_what_its_tokens_cost_and_is_booked(worked)
+    _every_step_was_decided_and_is_in_the_record(worked)
+
+
+def _ended_by_itself_and_is_not_called_rehearsed(worked: Worked) -> None:
     state, cancelled, rehearsed, model = worked.one(
         "state, cancel_requested, rehearsed, (SELECT m.slug FROM registry_agentversion v "
         "JOIN catalogue_languagemodel m ON m.id = v.language_model_id WHERE v.id = version_id)"
@@ -91,7 +99,7 @@ def test_it_ends_by_itself_and_is_not_called_rehearsed(worked: Worked) -> None:
     assert worked.own.rows("SELECT count(*) FROM runs_run WHERE rehearsed") == [(0,)]
 
 
-def test_its_model_calls_are_journaled_with_the_tokens_that_the_server_counted(worked: Worked) -> None:
+def _model_calls_are_journaled_with_the_tokens_that_the_server_counted(worked: Worked) -> None:
     calls = worked.own.rows(
         "SELECT (usage->>'input_tokens')::int, (usage->>'output_tokens')::int, output->'items', decision_id "
         f"FROM runs_step WHERE run_id = '{worked.run}' AND kind = 'model_call' AND state = 'succeeded' ORDER BY number"
@@ -104,7 +112,7 @@ def test_its_model_calls_are_journaled_with_the_tokens_that_the_server_counted(w
     assert worked.one("input_tokens, output_tokens") == (sum(one[0] for one in calls), sum(one[1] for one in calls))
 
 
-def test_each_call_costs_what_its_tokens_cost_and_is_booked(worked: Worked) -> None:
+def _each_call_costs_what_its_tokens_cost_and_is_booked(worked: Worked) -> None:
     rows = worked.own.rows(
         "SELECT (s.usage->>'input_tokens')::int, (s.usage->>'output_tokens')::int, s.cost, r.settled, "
         "(SELECT sum(amount) FROM budgets_ledgerentry l WHERE l.decision_id = s.decision_id AND l.kind = 'settle') "
@@ -118,7 +126,7 @@ def test_each_call_costs_what_its_tokens_cost_and_is_booked(worked: Worked) -> N
     assert worked.own.rows("SELECT count(*) FROM budgets_reservation WHERE state = 'held'") == [(0,)]
 
 
-def test_every_step_was_decided_and_is_in_the_record(worked: Worked) -> None:
+def _every_step_was_decided_and_is_in_the_record(worked: Worked) -> None:
     odd = worked.own.rows(
         "SELECT s.number FROM runs_step s LEFT JOIN policies_policydecision d ON d.id = s.decision_id "
         "AND d.run_id = s.run_id AND d.at <= s.started_at "
@@ -126,3 +134,20 @@ def test_every_step_was_decided_and_is_in_the_record(worked: Worked) -> None:
         "GROUP BY s.run_id, s.number HAVING count(DISTINCT d.id) <> 1 OR count(a.id) <> 1"
     )
     assert odd == []
+
+
+def test_on_a_port_that_is_taken_it_ends_with_a_line(endpoint: str) -> None:
+    port = endpoint.removesuffix("/v1").rpartition(":")[2]
+    command = [sys.executable, "-m", "config.local_model", "--port", port]
+    done = subprocess.run(command, cwd=ROOT / "platform", capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert f"The local model cannot serve on port {port}: " in done.stderr
+
+
+@pytest.mark.parametrize("path", ["/slots", "/"])
+def test_a_page_of_another_origin_reads_nothing_there(endpoint: str, path: str) -> None:
+    request = Request(endpoint.removesuffix("/v1") + path, headers={"Origin": "http://evil.example"})
+    with pytest.raises(HTTPError) as refused:
+        urlopen(request, timeout=10)
+    assert refused.value.code in {404, 501}
+    assert refused.value.headers["Access-Control-Allow-Origin"] not in {"*", "http://evil.example"}
