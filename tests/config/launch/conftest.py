@@ -131,6 +131,7 @@ SERVING = """
 DRIVER = """
     import pathlib, signal, sys
     sys.path.insert(0, sys.argv[1])
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the suite itself may have been started by nohup
     from config.launch import options, up
     from config.launch.failure import LaunchError
 

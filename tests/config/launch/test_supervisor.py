@@ -156,12 +156,24 @@ def test_a_command_runs_to_its_end_and_its_last_words_are_known(part: Callable[.
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_first_signal_stops_and_the_second_does_not_disturb(number: signal.Signals) -> None:
-    before = signal.getsignal(number)
-    with stopping_on_signals():
-        with pytest.raises(StopRequested):
+    before = signal.signal(number, signal.default_int_handler)
+    try:
+        with stopping_on_signals():
+            with pytest.raises(StopRequested):
+                signal.raise_signal(number)
             signal.raise_signal(number)
-        signal.raise_signal(number)
-    assert signal.getsignal(number) == before
+        assert signal.getsignal(number) == signal.default_int_handler
+    finally:
+        signal.signal(number, before)
+
+
+def test_nohup_is_respected() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stopping_on_signals():
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_large_logs_are_set_aside_and_three_kept(directory: DataDirectory) -> None:
