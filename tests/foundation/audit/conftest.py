@@ -1,8 +1,12 @@
 """An organisation to write about, and an intruder with the owner's rights."""
 
+import os
+import select
+import time
 from collections.abc import Callable, Iterator
 from uuid import UUID
 
+import psycopg
 import pytest
 from django.db import connections, transaction
 
@@ -13,6 +17,25 @@ from foundation.ids import uuid7
 from foundation.tenancy.context import tenant
 
 TABLES = ("auditentry", "auditbody", "auditleaf", "logtile", "checkpoint")
+
+
+def _nobody_elsewhere_writes() -> None:
+    """Until no transaction in another database of this cluster is older than now.
+
+    Transaction ids belong to the cluster, and the sealer waits for all older ones: also for those of the other workers
+    of this suite, which have nothing to do with what a test here wrote.
+    """
+    with psycopg.connect(os.environ["REMIT_TEST_SUPERUSER"], autocommit=True) as connection:
+        now = connection.execute("SELECT pg_current_xact_id()::text::bigint % 4294967296").fetchone()[0]
+        older = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname <> %s AND pid <> pg_backend_pid() "
+            "AND backend_xid::text::bigint < %s"
+        )
+        deadline = time.monotonic() + 60
+        name = connections["system"].settings_dict["NAME"]
+        while connection.execute(older, [name, now]).fetchone()[0]:
+            assert time.monotonic() < deadline, "another worker's transaction does not end"
+            select.select([], [], [], 0.02)
 
 
 @pytest.fixture
@@ -35,6 +58,7 @@ def write(person) -> Callable[..., None]:
     def write(count: int = 1, action: str = "thing.do", **more: object) -> None:
         with tenant(person.organisation):
             record(*(entry(person, action, details={"n": number}, **more) for number in range(count)))
+        _nobody_elsewhere_writes()
 
     return write
 
@@ -42,6 +66,7 @@ def write(person) -> Callable[..., None]:
 @pytest.fixture
 def seal_all(database) -> Callable[[], None]:
     def seal_all() -> None:
+        _nobody_elsewhere_writes()
         while seal():
             pass
 
