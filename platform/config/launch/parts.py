@@ -118,6 +118,12 @@ def write_pid(directory: DataDirectory, name: str, pid: int) -> None:
         write_private(directory.run / f"{name}.pid", f"{pid}\n")
 
 
+def forget_earlier_processes(directory: DataDirectory) -> None:
+    """Remove the files of a supervisor that was killed: their numbers may belong to others by now."""
+    for file in directory.run.glob("*.pid"):
+        file.unlink(missing_ok=True)
+
+
 def set_large_logs_aside(directory: DataDirectory) -> None:
     for log in directory.logs.glob("*.log"):
         if log.stat().st_size > LARGEST_LOG:

@@ -12,7 +12,7 @@ from config.launch import environment, health, options, ports
 from config.launch.cluster import Cluster
 from config.launch.directory import write_private
 from config.launch.failure import LaunchError
-from config.launch.parts import PostgresPart, ProgramPart, set_large_logs_aside
+from config.launch.parts import PostgresPart, ProgramPart, forget_earlier_processes, set_large_logs_aside
 from config.launch.programs import Programs
 from config.launch.supervisor import StopRequested, Supervisor, stopping_on_signals
 
@@ -74,6 +74,7 @@ class Up:
         """Start all parts in order and print the address when it answers. Raises LaunchError, OSError."""
         self.directory.claim()
         self._refuse_used_port()
+        forget_earlier_processes(self.directory)
         set_large_logs_aside(self.directory)
         programs = Programs(self.root, self.directory, self._added_environment())
         self._publish(programs)

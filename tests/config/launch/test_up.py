@@ -53,6 +53,15 @@ def test_signals_stop_everything_in_order(
     assert "database system is shut down" in (small_remit.data / "logs" / "postgres.log").read_text()
 
 
+def test_numbers_of_earlier_processes_are_forgotten(small_remit: Any) -> None:
+    small_remit.ready("--no-sample").kill()
+    small_remit.running.pop().communicate()
+    assert small_remit.pid("web")
+    process = small_remit.up("--no-sample", FAILING="migrate")
+    process.communicate(timeout=60)
+    assert not list((small_remit.data / "run").glob("*.pid"))
+
+
 def test_without_the_sample_nothing_of_it_is_started(small_remit: Any) -> None:
     small_remit.ready("--no-sample")
     assert "seed_sample" not in small_remit.lines()
