@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from agents.gate import Action, Cursor, Settlement
+from agents.gate import Action, ActionKind, Cursor, Settlement
 from foundation.ids import uuid7
 
 # Of a monthly budget the latest row counts; if it is of a month gone by, this month's has to be made first.
@@ -61,7 +61,7 @@ def reserve(cursor: Cursor, action: Action) -> str:
     """Hold an act's upper bound in every scope; empty, or why it does not fit. Refuses what it does not know."""
     if action.estimate is None:
         return f"There is no price for {action.target} in {action.currency}: set one in the catalogue."
-    if action.estimate == 0:
+    if action.estimate == 0 and action.kind is not ActionKind.MODEL_CALL:
         return ""
     rows = _lock(cursor, action)
     if refusal := _refusal(rows, action):

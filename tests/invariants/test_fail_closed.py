@@ -10,6 +10,7 @@ from agents.runs.models import Run
 from foundation.audit.models import AuditEntry
 from foundation.ids import uuid7
 from governance import gate
+from governance.policies import circumstances
 from tests.workers import superuser
 
 
@@ -41,9 +42,9 @@ NONSENSE = '@id("n") permit (principal, action, resource) when { principal.nonse
 UNREADABLE = '@id("u") forbid (principal, action, resource) when { context.nonsense.deeper > 1 };'
 BREAKS: dict[str, Callable[[Any, Any], None]] = {
     "the judging raises": lambda _house, patch: patch.setattr(gate, "_verdict", fail),
-    "the policies cannot be asked": lambda _house, patch: patch.setattr(gate, "decide", fail),
+    "the policies cannot be asked": lambda _house, patch: patch.setattr(circumstances, "decide", fail),
     "the policies cannot be read": lambda _house, patch: patch.setattr(gate, "standing", fail),
-    "the facts cannot be gathered": lambda _house, patch: patch.setattr(gate, "facts_of", fail),
+    "the facts cannot be gathered": lambda _house, patch: patch.setattr(circumstances, "facts_of", fail),
     "a policy's source is garbage": lambda house, _patch: put_policy(house, "permit permit ((("),
     "a policy's source is empty": lambda house, _patch: put_policy(house, '@ask("?") permit (principal);'),
     "a permit reads a missing attribute": lambda house, _patch: put_policy(house, NONSENSE),

@@ -50,6 +50,7 @@ class Installation:
 
     def up(self) -> None:
         """Start, and wait until it says that it is ready."""
+        self.said.clear()
         command = [sys.executable, "manage.py", "up", "--data-dir", str(self.data), "--port", str(self.port)]
         self.process = subprocess.Popen(
             [*command, *self.options], cwd=ROOT, env=self.environment(), stdout=subprocess.PIPE,

@@ -28,6 +28,14 @@ def _no_operator_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
+@pytest.fixture(autouse=True)
+def _hang_ups_count() -> Iterator[None]:
+    """A suite that runs under nohup hands its ignorance of SIGHUP down, and `up` would respect it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
     """A folder with a short path that every user may enter."""
