@@ -2,7 +2,6 @@
 
 import json
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
@@ -72,7 +71,7 @@ def start_run(
         entry(actor, "run.start", target_kind="run", target_id=run.id, target_name=run.title, run=run.id,
               details={"agent": agent.slug, "version": version.number, "source": source})
     )  # fmt: skip
-    transaction.on_commit(partial(ring, run.id), robust=True)
+    transaction.on_commit(lambda: ring(run.id), robust=True)
     return run
 
 
@@ -105,7 +104,7 @@ def cancel_run(*, actor: Actor, run: Run, reason: str = "") -> None:
         entry(actor, "run.cancel", target_kind="run", target_id=found.id, target_name=found.title, run=found.id,
               reason=reason)
     )  # fmt: skip
-    transaction.on_commit(partial(ring, found.id), robust=True)
+    transaction.on_commit(lambda: ring(found.id), robust=True)
 
 
 @transaction.atomic
@@ -135,4 +134,4 @@ def resolve_unknown(*, actor: Actor, run: Run, number: int, outcome: str, eviden
     )  # fmt: skip
     with connection.cursor() as cursor:
         wake(cursor, found.id, found.waits_on or found.id)
-    transaction.on_commit(partial(ring, found.id), robust=True)
+    transaction.on_commit(lambda: ring(found.id), robust=True)

@@ -2,7 +2,6 @@
 
 import hmac
 from datetime import UTC, datetime
-from functools import partial
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -137,7 +136,7 @@ def _decide(actor: Actor, request: ApprovalRequest, state: ApprovalState, action
     record(_entry(actor, request, action, reason))
     with connection.cursor() as cursor:
         wake(cursor, request.run_id, request.id)
-    transaction.on_commit(partial(ring, request.run_id), robust=True)
+    transaction.on_commit(lambda: ring(request.run_id), robust=True)
 
 
 def _entry(actor: Actor, request: ApprovalRequest, action: str, reason: str) -> Entry:
