@@ -28,7 +28,7 @@ def test_looks(request):
 def run(folder: Path, *options: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     (folder / "test_needy.py").write_text(NEEDY)
     (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n  external: x\n  browser: x\n")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("REMIT_", "PYTEST_"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("REMIT_", "PYTEST_", "DJANGO_"))}
     kept |= {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"} | environment
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "tests.not_run", "-p", "no:cacheprovider", *options, "test_needy.py"],

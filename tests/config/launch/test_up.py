@@ -7,6 +7,7 @@ import signal
 import socket
 import stat
 import subprocess
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -43,6 +44,10 @@ def test_signals_stop_everything_in_order(
     small_remit: Any, number: signal.Signals, lives: Callable[[int], bool]
 ) -> None:
     process = small_remit.ready()
+    deadline = time.monotonic() + 30
+    while not {f"start {name}" for name in ("web", "worker", "scheduler")} <= set(small_remit.lines()):
+        assert time.monotonic() < deadline, small_remit.lines()
+        time.sleep(0.05)
     pids = [small_remit.pid(name) for name in PARTS]
     code, output, errors = end(process, number)
     assert (code, output, errors) == (0, "Stopping.\n", "")
