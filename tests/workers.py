@@ -33,6 +33,7 @@ class Worker:
 
     def start(self) -> None:
         """Begin, or begin again."""
+        self.kill()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command, cwd=ROOT, env=self.environment, stdout=log, stderr=log, start_new_session=True,
