@@ -46,11 +46,28 @@ class Agent(TenantModel):
         return self.name
 
 
+class Truncation(models.TextChoices):
+    """What happens when a session does not fit into the model's context any more."""
+
+    COMPACT = "compact", "Sum up the older part"  # by the model itself, as a step of its own
+    DROP = "drop", "Leave out the older part"  # whole exchanges, the oldest first
+    REFUSE = "refuse", "Stop with an error"
+
+
+class OnExhausted(models.TextChoices):
+    """What happens when a budget above the run's own has nothing left."""
+
+    STOP = "stop", "Stop the run"
+    WAIT = "wait", "Wait for more"  # until a person raises it, or its next month begins
+
+
 class AgentVersion(TenantModel):
     """An immutable, numbered definition. The database refuses to change it.
 
     `tools` names the tools that it may use, `delegates` the agents (by slug) that it may give work to. Limits: steps,
-    seconds, output tokens of one model call, micro-units of money for one run.
+    seconds, output tokens of one model call, micro-units of money, tokens (0: no limit) and runs below for one run.
+    `truncation` says what happens when a session outgrows `context_tokens` (0: what the model takes), `on_exhausted`
+    when a budget above the run's own has nothing left.
     `content_hash` is SHA-256 over RFC 8785 JSON of all that.
     """
 
@@ -65,6 +82,11 @@ class AgentVersion(TenantModel):
     max_seconds = models.PositiveIntegerField(default=86_400)
     max_output_tokens = models.PositiveIntegerField(default=1_024)
     run_budget = models.BigIntegerField(default=100_000)
+    max_tokens = models.BigIntegerField(default=0, db_default=0)
+    max_children = models.PositiveSmallIntegerField(default=16, db_default=16)
+    context_tokens = models.PositiveIntegerField(default=0, db_default=0)
+    truncation = models.CharField(max_length=7, choices=Truncation, default=Truncation.COMPACT, db_default="compact")
+    on_exhausted = models.CharField(max_length=4, choices=OnExhausted, default=OnExhausted.STOP, db_default="stop")
     content_hash = models.CharField(max_length=80)
     note = models.CharField(max_length=300, blank=True)
 

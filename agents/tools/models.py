@@ -57,7 +57,8 @@ class Tool(TenantModel):
     """One callable operation. `name` is `<connector slug>.<operation>`.
 
     `definition_hash` covers description, schema and effect: when the source offers another definition, the tool is
-    in review and not callable until a person accepts it.
+    in review and not callable until a person accepts it. `price` is the most that one call costs, in micro-units of the
+    organisation's currency: it is held before the call and booked after it.
     """
 
     target_path: ClassVar[str] = ""
@@ -68,6 +69,7 @@ class Tool(TenantModel):
     schema = models.JSONField()
     effect = models.CharField(max_length=10, choices=[(effect.value, effect.value) for effect in ToolEffect])
     definition_hash = models.CharField(max_length=80)
+    price = models.BigIntegerField(default=0, db_default=0)
     state = models.CharField(max_length=9, choices=ToolState, default=ToolState.ACTIVE)
 
     objects = PermittedQuerySet["Tool"].as_manager()

@@ -17,4 +17,4 @@ class Doorbell(Celery):
 
 
 app: Any = Doorbell()
-app.autodiscover_tasks(["agents.runs", "governance.approvals", "config"], force=False)
+app.autodiscover_tasks(["agents.runs", "agents.schedules", "governance.approvals", "config"], force=False)

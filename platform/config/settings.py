@@ -27,6 +27,7 @@ INSTALLED_APPS = [
     "agents.tools",
     "agents.registry",
     "agents.runs",
+    "agents.schedules",
     "governance.policies",
     "governance.budgets",
     "governance.approvals",

@@ -59,3 +59,19 @@ class Team(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Configuration(TenantModel):
+    """How often the definitions of an organisation have changed: its agents, tools, models, prices, teams, people.
+
+    Counted by triggers on their tables, so that whoever keeps a copy of them sees by one number whether it is still
+    good.
+    """
+
+    number = models.BigIntegerField(default=1)
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["organisation"], name="configuration_once")]
+
+    def __str__(self) -> str:
+        return f"configuration {self.number}"

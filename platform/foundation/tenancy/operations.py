@@ -211,3 +211,67 @@ class AppendOnly(_TableOperation):
     def describe(self) -> str:
         """For the migration's listing."""
         return f"Make {self.model} append-only"
+
+
+class TieTenantKey(_TableOperation):
+    """Hold the organisation in a foreign key that was added to an existing table; reads and writes go on meanwhile."""
+
+    def __init__(self, model: str, field: str) -> None:
+        super().__init__(model)
+        self.field = field
+
+    def deconstruct(self) -> tuple[str, Sequence[Any], dict[str, Any]]:
+        """Both arguments."""
+        return (type(self).__name__, [self.model, self.field], {})
+
+    def database_forwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        """Without a look at the rows first, then with one that locks nobody out."""
+        model = self._model(app_label, to_state)
+        field = model._meta.get_field(self.field)
+        if not isinstance(field, TenantForeignKey):
+            raise TypeError(f"{self.field} is no key between rows of one organisation")
+        table = model._meta.db_table
+        schema_editor.execute(_composite_key(table, "organisation_id", field) + " NOT VALID")
+        schema_editor.execute(f'ALTER TABLE "{table}" VALIDATE CONSTRAINT "{table}_{field.column}_tenant"')
+
+    def database_backwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        """Dropping the column (the next reverse step) takes the constraint along."""
+
+    def describe(self) -> str:
+        """For the migration's listing."""
+        return f"Tie {self.field} of {self.model} to its organisation"
+
+
+class CountChanges(_TableOperation):
+    """Every change of this model's rows counts the organisation's configuration up, in the same transaction."""
+
+    def deconstruct(self) -> tuple[str, Sequence[Any], dict[str, Any]]:
+        """The model."""
+        return (type(self).__name__, [self.model], {})
+
+    def database_forwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        """A trigger for each kind of statement; one sees all the rows that the statement changed."""
+        table = self._model(app_label, to_state)._meta.db_table
+        for event, rows in (("INSERT", "NEW"), ("UPDATE", "NEW"), ("DELETE", "OLD")):
+            schema_editor.execute(
+                f'CREATE TRIGGER "{table}_counted_{event.lower()}" AFTER {event} ON "{table}" '
+                f"REFERENCING {rows} TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION remit_count_changes()"
+            )
+
+    def database_backwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
+        """Take the triggers away."""
+        table = self._model(app_label, from_state)._meta.db_table
+        for event in ("insert", "update", "delete"):
+            schema_editor.execute(f'DROP TRIGGER IF EXISTS "{table}_counted_{event}" ON "{table}"')
+
+    def describe(self) -> str:
+        """For the migration's listing."""
+        return f"Count the changes of {self.model}"

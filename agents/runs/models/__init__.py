@@ -1,0 +1,12 @@
+"""Sessions, runs, and their journal. The whole state of every agent's work is in these rows."""
+
+from agents.runs.models.journal import Event, Step, StepKind, StepState
+from agents.runs.models.processes import WORKER_LOCKS, Heartbeat
+from agents.runs.models.runs import ENDED, Relation, Run, RunState, Wait
+from agents.runs.models.sessions import Artifact, Blob, Session, SessionState, Summary
+from agents.runs.models.waits import Callback, InputRequest, InputState
+
+__all__ = [
+    "ENDED", "WORKER_LOCKS", "Artifact", "Blob", "Callback", "Event", "Heartbeat", "InputRequest", "InputState",
+    "Relation", "Run", "RunState", "Session", "SessionState", "Step", "StepKind", "StepState", "Summary", "Wait",
+]  # fmt: skip

@@ -1,0 +1,1 @@
+"""What starts runs without a person: schedules by the clock, triggers by a signed call."""
