@@ -6,10 +6,10 @@ from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 
-from agents.labels import Integrity, Label
-from agents.registry.models import Agent, AgentState
+from agents.labels import Integrity, Label, join
+from agents.registry.models import Agent, AgentState, AgentVersion
 from agents.runs.claims import wake
-from agents.runs.models import ENDED, Event, Run, RunState, Session, Step, StepState, Wait
+from agents.runs.models import ENDED, Event, Run, RunState, Session, SessionState, Step, StepState, Wait
 from agents.runs.tasks import ring
 from foundation.actors import Actor
 from foundation.audit.plain import plain_text
@@ -25,33 +25,43 @@ MAX_INPUT = 1_000_000  # characters
 @transaction.atomic
 def start_run(
     *, actor: Actor, agent: Agent, title: str, input: str | dict[str, Any], source: str = "console",  # noqa: A002 - the field's word
-    submission: str | None = None, trusted: bool = False,
+    submission: str | None = None, trusted: bool = False, session: Session | None = None,
+    version: AgentVersion | None = None,
 ) -> Run:  # fmt: skip
-    """Queue the work caused by one input, in a new session.
+    """Queue the work caused by one input: in a new session, or as the next turn of `session`.
 
     `submission` makes it happen once: the same key gives the same run. The input counts as untrusted unless the caller
-    says that its whole text is the person's own word.
+    says that its whole text is the person's own word. A session keeps the version that it is pinned to, whatever
+    serves by now; a new one gets `version`, or the one that serves.
     """
     refuse_agent(actor)
+    if session is not None:
+        session = _continued(session, agent, version)
+        version = session.version
     if submission:
+        # After the session is locked: whoever submitted the same at this moment has committed by now.
         former = Run.objects.filter(organisation_id=agent.organisation_id, submission=submission).first()
         if former is not None:
             return _same(former, agent, input)
-    version = agent.serving
+    if session is not None:
+        _refuse_busy(session)
+    version = version or agent.serving
     if agent.state != AgentState.ACTIVE or version is None:
         raise InvalidError(
             f"{agent.name} is {agent.get_state_display()}: only an active agent with a version starts runs."
         )
     _check_input(input)
-    label = Label(
-        Integrity.TRUSTED if trusted else Integrity.UNTRUSTED, sources=frozenset({f"input:{source}"})
-    ).as_json()
+    asked = Label(Integrity.TRUSTED if trusted else Integrity.UNTRUSTED, sources=frozenset({f"input:{source}"}))
+    label = asked.as_json()
     organisation = Organisation.objects.get(pk=agent.organisation_id)
     identifier = uuid7()
-    session = Session.objects.create(
-        organisation=organisation, agent=agent, version=version, target_id=agent.target_id, counterpart=actor.name,
-        label=label,
-    )  # fmt: skip
+    if session is None:
+        session = Session.objects.create(
+            organisation=organisation, agent=agent, version=version, target_id=agent.target_id,
+            counterpart=actor.name, label=label, turns=1,
+        )  # fmt: skip
+    else:
+        _begin_turn(session, asked)
     try:
         with transaction.atomic():
             run = Run.objects.create(
@@ -69,10 +79,42 @@ def start_run(
     Event.objects.create(run_id=run.id, number=1, organisation=organisation, kind="run.queued", data={})
     record(
         entry(actor, "run.start", target_kind="run", target_id=run.id, target_name=run.title, run=run.id,
-              details={"agent": agent.slug, "version": version.number, "source": source})
+              details={"agent": agent.slug, "version": version.number, "source": source, "session": str(session.id)})
     )  # fmt: skip
     transaction.on_commit(lambda: ring(run.id), robust=True)
     return run
+
+
+def _continued(session: Session, agent: Agent, version: AgentVersion | None) -> Session:
+    """The session, locked, so that its turns come one after the other. Raises ConflictError, InvalidError."""
+    rows = Session.objects.select_related("version__language_model__provider")
+    found = rows.select_for_update(of=("self",), no_key=True).get(pk=session.pk)
+    if found.agent_id != agent.id:
+        raise InvalidError("This session belongs to another agent: start the run with that one.", "session")
+    if version is not None and version.pk != found.version_id:
+        raise InvalidError(
+            f"This session is pinned to version {found.version.number}: move it first, or leave the version out.",
+            "version",
+        )
+    return found
+
+
+def _refuse_busy(session: Session) -> None:
+    if session.state == SessionState.CLOSED:
+        raise ConflictError("This session is closed: open another one.")
+    running = Run.objects.filter(session=session).exclude(state__in=ENDED).first()
+    if running is not None:
+        raise ConflictError(
+            f"This session has a run that has not ended ({running.get_state_display().lower()}): "
+            "wait for it, or cancel it first."
+        )
+
+
+def _begin_turn(session: Session, asked: Label) -> None:
+    """What is asked joins what the session has seen; it forgets no doubt."""
+    seen = Label.from_json(session.label) if session.label else join([])
+    begun = Run.objects.filter(session=session).count()
+    Session.objects.filter(pk=session.pk).update(label=seen.join(asked).as_json(), turns=begun + 1)
 
 
 def _same(former: Run, agent: Agent, given: str | dict[str, Any]) -> Run:

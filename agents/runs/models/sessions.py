@@ -21,6 +21,7 @@ class Session(TenantModel):
     """The durable context of one agent with one counterpart, pinned to the version that it began with.
 
     `label` is the join of all that it has seen. `memory` is the working memory: a name gives `{"value", "label"}`.
+    `turns` counts the runs that were begun in it: with one at most, there is nothing to look back at.
     """
 
     agent = TenantForeignKey(Agent, related_name="sessions")
@@ -30,6 +31,7 @@ class Session(TenantModel):
     title = models.CharField(max_length=200, blank=True, default="", db_default="")
     label = models.JSONField(default=dict)
     memory = models.JSONField(default=dict, db_default={})
+    turns = models.PositiveIntegerField(default=0, db_default=0)
     state = models.CharField(max_length=6, choices=SessionState, default=SessionState.OPEN)
     closed_at = models.DateTimeField(null=True, blank=True)
 
