@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from foundation.actors import Actor, ActorKind
+from foundation.audit.plain import plain_text
 from foundation.errors import InvalidError
 
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -70,6 +71,9 @@ def checked_json(value: Any, largest: int, field: str) -> Any:
         written = json.dumps(value, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise InvalidError(f"The {field} are no JSON: {error}.", field) from error
+    whole = json.dumps(value, ensure_ascii=False)
+    if plain_text(whole) != whole:
+        raise InvalidError(f"There is half a character (a lone surrogate) in the {field}: take it out.", field)
     if len(written) > largest or "\\u0000" in written:
         raise InvalidError(f"The {field} exceed {largest} bytes or hold a NUL character: make them smaller.", field)
     return value

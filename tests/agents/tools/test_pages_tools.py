@@ -35,6 +35,15 @@ def test_settings_that_are_no_json_are_told_with_their_line(visit: Visit):
     assert "line 2" in answer.content.decode()
 
 
+def test_half_a_character_in_the_settings_is_told(visit: Visit):
+    for settings in (r'{"documents": {"a": "\ud800"}}', r'{"\ud800": 1}', r'{"documents": "\ud800"}'):
+        for kind in ("documents", "sql"):
+            form = {"name": "R", "slug": "r", "kind": kind, "settings": settings}
+            answer = visit("/tools/connectors/new", form=form)
+            assert answer.status_code == 422
+            assert "half a character" in answer.content.decode()
+
+
 def test_a_secret_is_never_shown_again(world: World, visit: Visit):
     assert visit("/tools/credentials/new", form={"name": "Shop", "secret": "hunter2-hunter2"}).status_code == 303
     for path in ("/tools/", "/tools/connectors/new", "/tools/credentials/new"):

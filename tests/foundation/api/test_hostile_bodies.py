@@ -55,6 +55,18 @@ def test_no_body_breaks_anything(world: World, path: str) -> None:
     attack()
 
 
+@pytest.mark.parametrize("path", VALID)
+def test_half_a_character_is_told_in_text_that_can_be_read(world: World, path: str) -> None:
+    api, valid = world.api(), VALID[path]
+    values: list[Any] = ["\ud800", ["\ud800"], {"\udfff": "\ud800"}]
+    for body in [valid | {field: value} for field in valid for value in values] + [valid | {"\ud800": 1}]:
+        answer = api.post(path, body)
+        assert answer.status_code < 500, body
+        assert answer.content.decode().isprintable()
+        if answer.status_code >= 400:
+            assert answer["Content-Type"] == "application/problem+json"
+
+
 @pytest.mark.parametrize("body", ["[" * 100_000, '{"a":' * 20_000, "\xff\xfe", "NaN", '{"slug": 1e999}', "[]", "null"])
 def test_a_body_that_cannot_be_read_is_told(world: World, body: str) -> None:
     assert world.api().post("/teams", body).status_code == 400

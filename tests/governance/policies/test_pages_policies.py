@@ -31,6 +31,12 @@ def test_a_new_policy_is_in_force_and_a_call_is_tried_against_it(visit: Visit):
     assert "Allow" in visit("/policies/try/", "viewer", form=call).content.decode()
 
 
+def test_half_a_character_in_an_argument_is_answered(visit: Visit):
+    for arguments in (r'{"query": "\ud800"}', r'{"query": ["\ud800"]}', r'{"query": "x", "\ud800": 1}'):
+        call = {"agent": "clerk", "kind": "tool_call", "target": "papers.search", "arguments": arguments}
+        assert visit("/policies/try/", "viewer", form=call).status_code == 200
+
+
 def test_versions_stand_side_by_side(visit: Visit):
     visit("/policies/all/edit/", form={"source": "permit (principal, action, resource);\n// more", "note": "A remark"})
     page = visit("/policies/all/", "viewer").content.decode()
