@@ -1,0 +1,80 @@
+"""A tool that does nothing and a model that asks for it ten times: what is left of a step is what Remit adds to it."""
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from agents.catalogue import inference
+from agents.catalogue.messages import Endpoint, ModelAnswer, ModelRequest
+from agents.labels import Integrity, Label
+from agents.tools.port import ToolDefinition, ToolEffect, ToolOutput, ToolRequest
+
+CALLS = 10  # tool steps of a run; two model calls stand around them
+TOOL = "bench.noop"
+SCHEMA = {
+    "type": "object",
+    "properties": {"number": {"type": "integer"}, "note": {"type": "string"}},
+    "required": ["number"],
+    "additionalProperties": False,
+}
+
+
+class Clock:
+    """When the tool was called: how often, and how long from one call of a run to its next."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.first: dict[UUID, float] = {}
+        self.gaps: list[float] = []
+        self._last: dict[UUID, float] = {}
+
+    def tick(self, run: UUID) -> None:
+        """A call has come. From one to the next lies one whole step: its outcome, and the next one's decision."""
+        now = time.perf_counter()
+        self.calls += 1
+        former = self._last.get(run)
+        if former is None:
+            self.first[run] = now
+        else:
+            self.gaps.append(now - former)
+        self._last[run] = now
+
+
+clock = Clock()
+
+
+class NoopKind:
+    """A connector kind with one operation that changes something each time, as far as anybody knows."""
+
+    def definitions(self, settings: Mapping[str, Any]) -> list[ToolDefinition]:  # noqa: ARG002 - the port's
+        """The operation."""
+        return [ToolDefinition(name="noop", description="Does nothing.", schema=SCHEMA, effect=ToolEffect.EFFECT)]
+
+    def call(self, request: ToolRequest) -> ToolOutput:
+        """Do nothing."""
+        clock.tick(request.run)
+        return ToolOutput({"done": request.arguments["number"]}, Label(Integrity.TRUSTED))
+
+
+def answer(endpoint: Endpoint, request: ModelRequest) -> ModelAnswer:
+    """Ask for the tool ten times at once, then say that it is done."""
+    if any(item["type"] == "result" for item in request.items):
+        return ModelAnswer(items=({"type": "message", "role": "assistant", "text": "done"},), input_tokens=400,
+                           output_tokens=2)  # fmt: skip
+    calls = tuple(
+        {"type": "call", "call_id": f"call_{number}", "name": TOOL,
+         "arguments": json.dumps({"number": number, "note": "the quick brown fox jumps over the lazy dog"})}
+        for number in range(CALLS)
+    )  # fmt: skip
+    return ModelAnswer(items=calls, input_tokens=100, output_tokens=10)
+
+
+def answer_in_process() -> None:
+    """Let the fake stand in this process wherever the real call was imported by its name."""
+    real = inference.answer
+    for module in list(sys.modules.values()):
+        if getattr(module, "answer", None) is real:
+            module.answer = answer  # type: ignore[attr-defined] - any module may have imported it
