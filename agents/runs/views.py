@@ -9,14 +9,15 @@ from django.http import HttpRequest, HttpResponse
 
 from agents.registry.models import Agent, AgentState
 from agents.runs.forms import ResolveForm, StartForm
-from agents.runs.models import Run, RunState
+from agents.runs.models import Relation, Run, RunState, Wait
 from agents.runs.services import cancel_run, resolve_unknown, start_run
 from foundation.access.models import PermittedQuerySet
 from foundation.access.roles import Permission
 from foundation.errors import InvalidError
 from foundation.web.components.controls import Choice
+from foundation.web.components.states import look
 from foundation.web.forms import FormPage
-from foundation.web.listing import exported, page_of
+from foundation.web.listing import exported, identifier_of, page_of
 from foundation.web.pages import Act, Page
 
 STATES = {
@@ -26,12 +27,21 @@ STATES = {
     "failed": ("Failed", (RunState.FAILED, RunState.EXPIRED)),
     "cancelled": ("Cancelled", (RunState.CANCELLED,)),
 }
+RELATIONS = {
+    Relation.FORK: "Forks",
+    Relation.REPLAY: "Replays",
+    Relation.HANDOVER: "Hand-overs",
+}
+FILTERS = ("status", "agent", "q", "waits", "session", "relation", "all")
 COLUMNS = {
     "id": lambda run: run.id,
     "title": lambda run: run.title,
     "agent": lambda run: run.agent.slug,
     "version": lambda run: run.version.number,
     "state": lambda run: run.state,
+    "waits_for": lambda run: run.waits_for,
+    "relation": lambda run: run.relation,
+    "session": lambda run: run.session_id,
     "failure": lambda run: run.failure,
     "steps": lambda run: run.steps_written,
     "cost_micro": lambda run: run.cost,
@@ -43,7 +53,7 @@ COLUMNS = {
 
 
 class Runs(Page):
-    """`?status=`, `?agent=`, `?q=`; sub-agents' runs only with `?all=1`."""
+    """`?status=`, `?waits=`, `?relation=`, `?session=`, `?agent=`, `?q=`; sub-agents' runs only with `?all=1`."""
 
     permission = Permission.RUN_VIEW
     place = "runs"
@@ -54,29 +64,33 @@ class Runs(Page):
         rows = narrowed(request, self.permitted(Run.objects.select_related("agent", "version", "requester")))
         if (file := exported(request, rows, COLUMNS, "runs")) is not None:
             return file
-        part = page_of(request, rows)
-        choices = [Choice("", "All"), *(Choice(key, label) for key, (label, _) in STATES.items())]
         context = {
-            "slice": part,
-            "states": choices,
-            "q": request.GET.get("q", ""),
-            "agent": request.GET.get("agent", ""),
+            "slice": page_of(request, rows),
+            "states": [Choice("", "All"), *(Choice(key, label) for key, (label, _) in STATES.items())],
+            "waits_for": [(wait.value, look(f"waiting.{wait}").word) for wait in Wait],
+            "relations": [(relation.value, label) for relation, label in RELATIONS.items()],
+            "filtered": bool(request.GET),
+            "why_not_start": self.why_not(Permission.RUN_START),
         }
-        return self.render(
-            {**context, "filtered": bool(request.GET), "why_not_start": self.why_not(Permission.RUN_START)}
-        )
+        return self.render({**context, **{name: request.GET.get(name, "") for name in FILTERS}})
 
 
 def narrowed(request: HttpRequest, rows: PermittedQuerySet[Run]) -> PermittedQuerySet[Run]:
     """What the address asks for."""
-    status, agent, words = (request.GET.get(name, "") for name in ("status", "agent", "q"))
+    status, agent, words, waits, session, relation = (request.GET.get(name, "") for name in FILTERS[:6])
     if status in STATES:
         rows = rows.filter(state__in=STATES[status][1])
     if agent:
         rows = rows.filter(agent__slug=agent)
     if words:
         rows = rows.filter(title__icontains=words)
-    if not (agent or request.GET.get("all")):
+    if waits in Wait.values:
+        rows = rows.filter(state=RunState.WAITING, waits_for=waits)
+    if session:
+        rows = rows.filter(session_id=identifier_of(session))
+    if relation in Relation.values:
+        rows = rows.filter(relation=relation)
+    if not (agent or session or relation or request.GET.get("all")):
         rows = rows.filter(parent=None)
     return rows
 

@@ -9,6 +9,7 @@ urlpatterns = [
     path("", include("agents.tools.urls")),
     path("", include("agents.registry.urls")),
     path("", include("agents.runs.urls")),
+    path("", include("agents.schedules.urls")),
     path("", include("governance.policies.urls")),
     path("", include("governance.budgets.urls")),
     path("", include("governance.approvals.urls")),

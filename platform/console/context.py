@@ -17,6 +17,13 @@ from foundation.web.pages import actor_of
 from foundation.web.theme import theme_of
 from governance.approvals.models import ApprovalRequest, ApprovalState
 
+BELOW = (
+    Place("sessions", "Sessions", "/sessions/", "message-square", ""),
+    Place("schedules", "Schedules", "/schedules/", "calendar", ""),
+    Place("triggers", "Triggers", "/triggers/", "zap", ""),
+    Place("workers", "Workers and queues", "/workers/", "server", ""),
+)
+
 
 def shell(request: HttpRequest) -> dict[str, Any]:
     """Context processor: `theme`, and `shell` for whoever is signed in (asked for only where it is shown)."""
@@ -40,6 +47,7 @@ def _shell(actor: Actor, tenant: UUID) -> Shell:
         sign_out_url="/sign-out/",
         others=others,
         switch_url="/organisation/",
+        more=BELOW,
     )
 
 

@@ -13,8 +13,9 @@ from foundation.tenancy.context import tenant
 from tests.console.pages import Visit
 from tests.foundation.api.world import World, judge
 
-LISTS = ["/", "/runs/?all=1", "/approvals/", "/agents/", "/policies/", "/tools/", "/costs/", "/audit/?range=all",
-         "/settings/people/", "/settings/roles/", "/settings/models/", "/settings/tokens/"]  # fmt: skip
+LISTS = ["/", "/runs/?all=1", "/sessions/", "/schedules/", "/triggers/", "/workers/", "/approvals/", "/agents/",
+         "/policies/", "/tools/", "/costs/", "/audit/?range=all", "/settings/people/", "/settings/roles/",
+         "/settings/models/", "/settings/tokens/"]  # fmt: skip
 
 
 def more(world: World) -> None:

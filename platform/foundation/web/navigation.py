@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One entry of the navigation. `keys` is the sequence that opens it, such as `g h`."""
+    """One entry of the navigation. `keys` is the sequence that opens it, such as `g h`; empty where there is none."""
 
     name: str
     label: str
@@ -38,6 +38,7 @@ class Shell:
     environment: str = ""
     search_url: str = "/search"
     others: Sequence[tuple[str, str]] = field(default=())
+    more: Sequence[Place] = field(default=())  # places below others: in the palette, not in the sidebar
     switch_url: str = ""
 
     @property

@@ -31,6 +31,12 @@ def duration(length: timedelta | float | None) -> str:
     return f"{whole // DAY}d {whole % DAY // HOUR}h"
 
 
+def seconds(text: object) -> str:
+    """A number of seconds that was typed, as a length of time; as it is if it is none."""
+    written = str(text)
+    return duration(float(written)) if written.isdigit() else written
+
+
 def span(seconds: float) -> str:
     """One unit, rounded down: `40s`, `12m`, `5h`, `3d`. Days only from two days on. The script says the same."""
     whole = max(0, int(seconds))

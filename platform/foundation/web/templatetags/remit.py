@@ -32,6 +32,7 @@ for _block in (blocks.card, blocks.figures, blocks.figure, blocks.banner, blocks
 
 register.simple_tag(marks.short_id, name="short")
 register.filter("count", quantities.count)
+register.filter("seconds", quantities.seconds)
 register.filter("visible", markup.visible)
 register.filter("look", states.look)
 

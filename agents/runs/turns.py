@@ -1,0 +1,109 @@
+"""A session as people read it: turn by turn, what came in, what was said, called, decided, and answered."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from agents.runs.models import Run, Session, Step, StepKind, StepState, Summary
+
+TURNS = 10  # runs on one page
+MOST_STEPS = 400
+LONGEST = 6_000  # characters of one body; the step's own page has the whole
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One item. `kind` is message, call, delegation, wait or summary; `step` its number in the run."""
+
+    kind: str
+    step: int
+    name: str = ""
+    text: str = ""
+    given: Any = None
+    gave: Any = None
+    state: str = ""
+    problem: str = ""
+    child: UUID | None = None
+    is_untrusted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One run of the session."""
+
+    run: Run
+    said: Sequence[Said]
+
+
+def turns_of(session: Session, before: UUID | None = None) -> tuple[list[Turn], UUID | None]:
+    """The newest turns (before one), oldest first, and the id to look before for older ones: three queries."""
+    rows = Run.objects.filter(session=session).select_related("requester")
+    if before is not None:
+        rows = rows.filter(id__lt=before)
+    runs = list(rows.order_by("-id")[: TURNS + 1])
+    older = runs[TURNS - 1].id if len(runs) > TURNS else None
+    shown = runs[TURNS - 1 :: -1] if older else runs[::-1]
+    steps: dict[UUID, list[Step]] = {}
+    for step in Step.objects.filter(run_id__in=[run.id for run in shown]).order_by("-run_id", "-number")[:MOST_STEPS]:
+        steps.setdefault(step.run_id, []).insert(0, step)
+    summaries: dict[UUID, list[Summary]] = {}
+    for summary in Summary.objects.filter(session=session, run_id__in=[run.id for run in shown]).order_by("id"):
+        summaries.setdefault(summary.run_id, []).append(summary)
+    return [Turn(run, list(_said(steps.get(run.id, []), summaries.get(run.id, [])))) for run in shown], older
+
+
+def _said(steps: Sequence[Step], summaries: Sequence[Summary]) -> Iterator[Said]:
+    yield from (_summary(one) for one in summaries if one.number == 0)
+    for step in steps:
+        if step.kind == StepKind.MODEL_CALL:
+            yield from _messages(step)
+        else:
+            yield _call(step)
+        yield from (_summary(one) for one in summaries if one.number == step.number)
+
+
+def _messages(step: Step) -> Iterator[Said]:
+    if step.state in {StepState.FAILED, StepState.REFUSED, StepState.WAITING}:
+        yield Said("wait", step.number, step.name, state=_state(step), problem=step.error)
+    for item in (step.output or {}).get("items", []):
+        if item.get("type") == "message" and item.get("text"):
+            yield Said("message", step.number, text=str(item["text"])[:LONGEST], is_untrusted=_is_untrusted(step.label))
+
+
+def _call(step: Step) -> Said:
+    kind = "delegation" if step.kind == StepKind.DELEGATION else "call"
+    kind = "wait" if step.kind == StepKind.DECISION_WAIT else kind
+    return Said(
+        kind,
+        step.number,
+        step.name,
+        given=shortened(step.input),
+        gave=None if step.output is None else shortened(step.output),
+        state=_state(step),
+        problem=step.error,
+        child=step.child_id,
+        is_untrusted=_is_untrusted(step.label),
+    )
+
+
+def _summary(summary: Summary) -> Said:
+    return Said("summary", summary.number, text=summary.text, is_untrusted=_is_untrusted(summary.label))
+
+
+def _state(step: Step) -> str:
+    """As the run's page says it: a refusal by a policy is a denial, an intent is running."""
+    if step.state == StepState.REFUSED and step.verdict.get("effect") == "deny":
+        return "denied"
+    return "running" if step.state == StepState.INTENDED else str(step.state)
+
+
+def _is_untrusted(label: Any) -> bool:
+    return bool(label) and label.get("integrity") != "trusted"
+
+
+def shortened(value: Any) -> Any:
+    """A body as it is, or the beginning of its text if it is long."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return value if len(text) <= LONGEST else f"{text[:LONGEST]} …"
