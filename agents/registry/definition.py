@@ -6,6 +6,7 @@ from typing import Any
 
 from agents.catalogue.models import LanguageModel
 from agents.registry.models import Agent, AgentState
+from agents.tools.builtins import BUILTIN_TOOLS
 from agents.tools.models import Tool
 from foundation.digests import digest_of
 from foundation.errors import InvalidError
@@ -79,7 +80,7 @@ def _checked_tools(names: Sequence[str], agent: Agent) -> tuple[str, ...]:
     known = set(
         Tool.objects.filter(organisation_id=agent.organisation_id, name__in=wanted).values_list("name", flat=True)
     )
-    if unknown := [name for name in wanted if name not in known]:
+    if unknown := [name for name in wanted if name not in known and name not in BUILTIN_TOOLS]:
         raise InvalidError(f"There is no tool {', '.join(map(str, unknown))}: add its connector first.", "tools")
     return wanted
 
