@@ -8,6 +8,7 @@ import structlog
 from django.db import connections, transaction
 
 from agents.gate import Action, ActionKind, Admission, Cursor, Effect, Settlement, Verdict
+from agents.runs.builtins.port import builtin_hash, is_builtin
 from agents.runs.journal import ENGINE, release_connection
 from foundation.actors import Actor, ActorKind
 from foundation.audit.record import entry, record
@@ -141,6 +142,10 @@ def _changed(cursor: Cursor, action: Action) -> str:
     """Why a tool may not be called as it was judged: it was disabled or changed in the meantime. Empty if it may."""
     if action.kind is not ActionKind.TOOL_CALL:
         return ""
+    if is_builtin(action.target):
+        # A worker of another release may have judged it.
+        same = action.target_version == builtin_hash(action.target)
+        return "" if same else f"The tool {action.target} is another one meanwhile."
     cursor.execute(_TOOL, (action.target_version, action.target_id, action.organisation))
     row = cursor.fetchone()
     if row is None or not row[0]:

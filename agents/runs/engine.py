@@ -1,0 +1,370 @@
+"""The engine: advances a run from its journal until it ends or waits.
+
+The outcome of one step and the intent of the next share a commit; an intent is always committed before its call.
+It never enqueues: it returns the runs whose bell is to be rung after the commit.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+
+from agents.catalogue.inference import InferenceError
+from agents.catalogue.messages import ModelAnswer, ModelRequest
+from agents.gate import Action, Admission, Cursor, Effect, NoGateError, Verdict, get_gate
+from agents.labels import Label
+from agents.runs import actions, calls
+from agents.runs.builtins.port import Done, Over, builtin, is_builtin
+from agents.runs.builtins.results import begun, looked
+from agents.runs.children import cancel_below, child_outcome, create_child, wake_above, wake_if_ended
+from agents.runs.claims import Change, Lease, StaleLeaseError, claim
+from agents.runs.faults import give_up, last_word, set_back
+from agents.runs.journal import StepOutcome, StepRow, repeat_step
+from agents.runs.leases import keeper
+from agents.runs.models import RunState, Step, StepKind, StepState, Wait
+from agents.runs.moves import AskModel, Await, DoCall, Finish, Move, Recover, Stop, next_move
+from agents.runs.retries import delay_before
+from agents.runs.work import DELEGATE, Work, load, refresh_model, refresh_target
+from agents.runs.writer import Entries, InterruptedRunError, Writer
+from agents.tools.port import ToolEffect
+
+log = structlog.get_logger(__name__)
+
+_JUDGEMENTS = 3  # how often an act is judged anew because the policies changed meanwhile
+
+
+def advance(run: UUID) -> list[UUID]:
+    """Take a run's lease and work on it; the runs to wake afterwards. Does nothing if another worker has it."""
+    lease = claim(run, keeper.worker, settings.RUN_LEASE_SECONDS)
+    if lease is None:
+        return []
+    with keeper.holding(lease):
+        try:
+            return _Advance(lease).go()
+        except StaleLeaseError:
+            return []
+        except NoGateError as error:
+            return _unless_stale(lease, partial(give_up, lease, str(error)))
+        except Exception as error:
+            log.exception("engine failed", run=str(run))
+            return _unless_stale(lease, partial(set_back, lease, error))
+
+
+def _unless_stale(lease: Lease, end: Callable[[], list[UUID]]) -> list[UUID]:
+    try:
+        return end()
+    except StaleLeaseError:
+        return []
+    except Exception:
+        # Without the database, say: the lease runs out by itself, and the tick finds the run.
+        log.exception("run not let go of", run=str(lease.run))
+        return []
+
+
+class _Advance:
+    """One worker's hold on one run."""
+
+    def __init__(self, lease: Lease) -> None:
+        self.gate = get_gate()
+        self.work: Work = load(lease)
+        self.writer = Writer(self.work)
+        self.bells: list[UUID] = []
+
+    def go(self) -> list[UUID]:
+        """Move by move, until the run ends or waits; the runs to wake."""
+        self.writer.event("run.resumed" if self.work.run.admitted else "run.started", {})
+        going = True
+        while going:
+            try:
+                going = self._move(next_move(self.work.steps))
+            except InterruptedRunError:
+                # The next look at the run ends it.
+                going = True
+        return self.bells
+
+    def _move(self, move: Move) -> bool:
+        if (end := self._ending(move)) is not None:
+            self._end(*end)
+            return False
+        match move:
+            case Recover():
+                return self._recover(move.step)
+            case Await():
+                return self._await(move.step)
+            case Finish():
+                self._end(RunState.SUCCEEDED, "", {"text": move.text})
+                return False
+            case Stop():
+                self._end(RunState.FAILED, move.reason, None)
+                return False
+        if not self.work.run.admitted:
+            return self._admit()
+        return self._ask_model(move) if isinstance(move, AskModel) else self._do_call(move)
+
+    def _ending(self, move: Move) -> tuple[RunState, str, Any] | None:
+        work, most = self.work, self.work.version.max_steps
+        if work.run.cancel_requested:
+            return RunState.CANCELLED, "A person cancelled the run.", None
+        if work.is_late and not (isinstance(move, Await) and move.step.state == StepState.UNKNOWN):
+            return RunState.EXPIRED, "The run passed its time limit.", None
+        if work.lease.crashes > settings.RUN_MAX_CRASHES:
+            message = f"The worker died {work.lease.crashes} times while it worked on this run: it is stopped."
+            return RunState.FAILED, message, None
+        if len(work.steps) >= most and isinstance(move, AskModel | DoCall) and move.wait is None:
+            return RunState.FAILED, f"The run reached its limit of {most} steps.", None
+        return None
+
+    def _admit(self) -> bool:
+        """Ask the gate whether this run may start; it opens the run's budget."""
+        action = actions.run_start(self.work)
+        admission = self._judge(action, lambda _: Change(admitted=True), step=None)
+        if admission.effect is Effect.ALLOW:
+            self.work.run.admitted = True
+            return True
+        self._end(RunState.FAILED, "The run may not start. " + " ".join(admission.reasons), None)
+        return False
+
+    def _ask_model(self, move: AskModel) -> bool:
+        refresh_model(self.work)
+        request = calls.model_request(self.work)
+        action = actions.model_call(self.work, request, move.wait)
+        step = StepRow(
+            number=action.step, kind=StepKind.MODEL_CALL, state=StepState.INTENDED, name=self.work.model.slug,
+            decision_id=action.decision, attempt=move.attempt, digest=action.digest,
+            input={"items": len(request.items), "most_output_tokens": request.max_output_tokens},
+            label=action.label.as_json(),
+        )  # fmt: skip
+        admission = self._judge(action, lambda _: Change(), step=step, wait=move.wait)
+        if admission.effect is Effect.ASK:
+            return False
+        if admission.effect is Effect.DENY:
+            return True
+        return self._call_model(self.work.steps[-1], request)
+
+    def _call_model(self, step: Step, request: ModelRequest) -> bool:
+        try:
+            answer = calls.call_model(self.work, request)
+        except InferenceError as error:
+            return self._model_failed(step, error)
+        self.writer.outcome(
+            StepOutcome(
+                number=step.number, state=StepState.SUCCEEDED, output={"items": calls.items_of(answer, step.number)},
+                usage={"input_tokens": answer.input_tokens, "output_tokens": answer.output_tokens},
+                label=self.work.label.as_json(),
+            ),
+            self._cost(answer),
+        )  # fmt: skip
+        return True
+
+    def _cost(self, answer: ModelAnswer) -> int | None:
+        if answer.input_tokens is None or answer.output_tokens is None or self.work.price is None:
+            return None
+        return self.work.price.cost(answer.input_tokens, answer.output_tokens)
+
+    def _model_failed(self, step: Step, error: InferenceError) -> bool:
+        cost = None if error.billed else 0
+        self.writer.outcome(StepOutcome(number=step.number, state=StepState.FAILED, error=str(error)), cost)
+        wait = delay_before(step.attempt + 1) if error.again else None
+        if wait is None:
+            self._end(RunState.FAILED, f"The model call failed. {error}", None)
+            return False
+        self._wait(Wait.TIMER, None, datetime.now(UTC) + timedelta(seconds=wait))
+        return False
+
+    def _do_call(self, move: DoCall) -> bool:
+        name = move.call["name"]
+        refresh_target(self.work, name)
+        arguments, fault = calls.arguments_of(move.call)
+        fault = fault or calls.problem_of(self.work, name, arguments)
+        action = actions.tool_call(self.work, name, arguments, move.wait, fault)
+        kind = StepKind.DELEGATION if name.startswith(DELEGATE) else StepKind.TOOL_CALL
+        step = StepRow(
+            number=action.step, kind=kind, state=StepState.INTENDED, name=name, decision_id=action.decision,
+            call_id=move.call["call_id"], effect=action.target_effect, digest=action.digest,
+            idempotency_key=f"remit-{self.work.run.id}-{action.step}", input=arguments,
+            label=action.label.as_json(),
+            provenance={key: label.as_json() for key, label in action.provenance.items()},
+        )  # fmt: skip
+        if kind is StepKind.DELEGATION:
+            return self._delegate(action, step, move.wait)
+        if is_builtin(name):
+            return self._do_builtin(action, step, move.wait)
+        admission = self._judge(action, lambda _: Change(), step=step, wait=move.wait)
+        if admission.effect is Effect.ALLOW:
+            return self._call_tool(self.work.steps[-1])
+        return admission.effect is Effect.DENY
+
+    def _call_tool(self, step: Step) -> bool:
+        called = calls.call_tool(self.work, self.work.tools[step.name], step.input, step.idempotency_key)
+        if called.state is StepState.UNKNOWN and step.effect != ToolEffect.EFFECT:
+            if (pause := delay_before(step.attempt + 1)) is not None:
+                # The step keeps its intent: whoever takes the run next repeats it with the same key.
+                self._wait(Wait.TIMER, None, datetime.now(UTC) + timedelta(seconds=pause))
+                return False
+            if step.effect == ToolEffect.READ:
+                called = replace(called, state=StepState.FAILED)
+        label = called.label or Label.from_json(step.label)
+        self.work.label = self.work.label.join(label)
+        self.writer.outcome(
+            StepOutcome(
+                number=step.number, state=called.state, output=called.output, label=label.as_json(),
+                error=called.error,
+            ),
+            None if called.state is StepState.UNKNOWN else 0,
+        )  # fmt: skip
+        return called.state is not StepState.UNKNOWN or self._doubt(step)
+
+    def _delegate(self, action: Action, step: StepRow, wait: Step | None) -> bool:
+        step.state = StepState.WAITING
+
+        def begin(entries: Entries) -> Change:
+            child = create_child(entries.cursor, self.work, step, action)
+            step.child_id = child
+            return Change(state=RunState.WAITING, waits_for=Wait.CHILD, waits_on=child)
+
+        admission = self._judge(action, begin, step=step, wait=wait)
+        if admission.effect is Effect.ALLOW and step.child_id is not None:
+            self.bells.append(step.child_id)
+        return admission.effect is Effect.DENY
+
+    def _do_builtin(self, action: Action, step: StepRow, wait: Step | None) -> bool:
+        step.state, goes_on = StepState.SUCCEEDED, False
+
+        def begin(entries: Entries) -> Change:
+            nonlocal goes_on
+            result = builtin(step.name).begin(entries.cursor, self.work, step)
+            goes_on = isinstance(result, Done)
+            if isinstance(result, Over):
+                self._ends(entries, result.state, "")
+                self.bells += result.bells
+            return begun(self.work, step, result, entries)
+
+        admission = self._judge(action, begin, step=step, wait=wait)
+        return admission.effect is Effect.DENY or goes_on
+
+    def _await_builtin(self, step: Step) -> bool:
+        with self.writer.transaction() as entries:
+            result = builtin(step.name).look(entries.cursor, self.work, step)
+            looked(self.work, step, result, entries)
+        return isinstance(result, Done)
+
+    def _judge(self, action: Action, begin: Any, *, step: StepRow | None, wait: Step | None = None) -> Admission:
+        """Prepare outside, then commit the decision, the former outcome, and this step's intent together."""
+        for _ in range(_JUDGEMENTS):
+            verdict = self.gate.prepare([action])[0]
+            admission = self._commit(verdict, begin, step, wait)
+            if not admission.retry:
+                return admission
+        message = "The policies kept changing while the act was judged."
+        denial = Verdict(action=action, effect=Effect.DENY, reasons=(message,))
+        return self._commit(denial, begin, step, wait)
+
+    def _commit(self, verdict: Verdict, begin: Any, step: StepRow | None, wait: Step | None) -> Admission:
+        with self.writer.transaction() as entries:
+            admission = self.gate.commit(entries.cursor, [verdict])[0]
+            if admission.retry:
+                entries.abandon()
+                return admission
+            self._write(verdict, admission, begin, step, wait, entries)
+        return admission
+
+    def _write(
+        self, verdict: Verdict, admission: Admission, begin: Any, step: StepRow | None,
+        wait: Step | None, entries: Entries,
+    ) -> None:  # fmt: skip
+        shown = actions.shown(verdict, admission)
+        if admission.effect is Effect.ASK and step is not None:
+            asked = wait is not None and wait.verdict.get("waits_on") == str(admission.waits_for)
+            if not asked:
+                entries.finish_wait(wait, "The circumstances changed: it was asked anew.")
+                entries.add(actions.waiting_step(step, shown))
+            entries.change = Change(
+                state=RunState.WAITING, waits_for=Wait.APPROVAL, waits_on=admission.waits_for, wake_at=None
+            )
+            return
+        if step is None:
+            entries.change = begin(entries) if admission.effect is Effect.ALLOW else Change()
+            return
+        if admission.effect is Effect.ALLOW:
+            entries.finish_wait(wait, "")
+            entries.change = begin(entries)
+        else:
+            entries.finish_wait(wait, " ".join(admission.reasons))
+            step.state, step.error = StepState.REFUSED, " ".join(admission.reasons)
+        step.verdict = shown
+        entries.add(step)
+
+    def _recover(self, step: Step) -> bool:
+        """A worker died between an intent and its outcome, or the call is to be repeated."""
+        if step.kind == StepKind.MODEL_CALL:
+            self._close(step)
+            return True
+        if step.effect == ToolEffect.EFFECT and step.usage.get("again") != step.attempt:
+            error = "The worker died during the call: nobody knows whether it happened."
+            self.writer.outcome(StepOutcome(number=step.number, state=StepState.UNKNOWN, error=error), None)
+            return self._doubt(step)
+        refresh_target(self.work, step.name)
+        if problem := calls.problem_of(self.work, step.name, step.input):
+            state = StepState.FAILED if step.effect == ToolEffect.READ else StepState.UNKNOWN
+            error = f"The call had no outcome, and cannot be repeated. {problem}"
+            self.writer.outcome(StepOutcome(number=step.number, state=state, error=error), None)
+            return state is StepState.FAILED or self._doubt(step)
+        with self.writer.transaction() as entries:
+            repeat_step(entries.cursor, self.work.lease, step.number)
+            entries.event("step.repeated", {"step": step.number, "name": step.name})
+        step.attempt += 1
+        return self._call_tool(step)
+
+    def _doubt(self, step: Step) -> bool:
+        step.state = StepState.UNKNOWN
+        self._wait(Wait.PERSON, step.decision_id, None)
+        return False
+
+    def _await(self, step: Step) -> bool:
+        if step.state == StepState.UNKNOWN:
+            return self._doubt(step)
+        if is_builtin(step.name):
+            return self._await_builtin(step)
+        outcome = child_outcome(step)
+        if outcome is None:
+            # It may end between the look and the wait: so it is looked at once more when this run's row is locked.
+            self._wait(
+                Wait.CHILD, step.child_id, None,
+                lambda cursor: self.bells.extend(wake_if_ended(cursor, self.work.run.id, step.child_id)),
+            )  # fmt: skip
+            return False
+        self.work.label = self.work.label.join(Label.from_json(outcome.label or {}))
+        self.writer.outcome(outcome, 0)
+        return True
+
+    def _wait(
+        self, what: Wait, on: UUID | None, until: datetime | None, then: Callable[[Cursor], None] | None = None
+    ) -> None:
+        with self.writer.transaction() as entries:
+            if then is not None:
+                entries.afterwards(then)
+            entries.change = Change(state=RunState.WAITING, waits_for=what, waits_on=on, wake_at=until)
+
+    def _close(self, step: Step) -> None:
+        state, error = last_word(step.kind, step.effect, step.state)
+        self.writer.outcome(StepOutcome(number=step.number, state=state, error=error), None)
+
+    def _end(self, state: RunState, failure: str, output: Mapping[str, Any] | None) -> None:
+        for step in self.work.steps:
+            if step.state in {StepState.INTENDED, StepState.WAITING}:
+                self._close(step)
+        with self.writer.transaction() as entries:
+            entries.change = Change(state=state, failure=failure, output=output)
+            self._ends(entries, state, failure)
+
+    def _ends(self, entries: Entries, state: RunState, failure: str) -> None:
+        run = self.work.run.id
+        # The order of locks: approvals, budgets, questions, then runs from the root downwards; everywhere.
+        entries.before(lambda cursor: self.bells.extend(wake_above(cursor, run)))
+        entries.afterwards(lambda cursor: self.bells.extend(cancel_below(cursor, run)))
+        entries.ended(state, failure)

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db import transaction
 
+from agents.tools.builtins import BUILTIN_CONNECTOR
 from agents.tools.definitions import connector_kind, definition_hash, read_definitions
 from agents.tools.models import Connector, Credential, Tool, ToolState
 from agents.tools.port import ToolDefinition
@@ -58,6 +59,8 @@ def add_connector(
     """A source of tools, and its tools as it offers them now: whoever adds it accepts them."""
     refuse_agent(actor)
     slug, name = checked_slug(slug), checked_text(name, 120)
+    if slug == BUILTIN_CONNECTOR:
+        raise InvalidError(f"The tools of {slug} are Remit's own: choose another short name.", "slug")
     connector_kind(kind)
     settings = checked_json(settings, LARGEST_SETTINGS, "settings")
     if not isinstance(settings, dict):

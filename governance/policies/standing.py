@@ -8,6 +8,7 @@ from uuid import UUID
 
 from agents.catalogue.models import LanguageModel
 from agents.registry.models import Agent
+from agents.runs.builtins.port import builtins
 from agents.tools.models import Tool
 from foundation.organisations.models import Team
 from governance.policies.compiled import CompiledSet, Mode, PolicyText, compile_policies
@@ -74,7 +75,7 @@ def schema_of(organisation: UUID, using: str) -> PolicySchema:
     models = LanguageModel.objects.using(using).filter(organisation_id=organisation).values_list("slug", flat=True)
     agents = Agent.objects.using(using).filter(organisation_id=organisation).values_list("slug", flat=True)
     teams = Team.objects.using(using).filter(organisation_id=organisation).values_list("slug", flat=True)
-    offered = [PolicyTool(tool.name, tool.schema) for tool in tools]
+    offered = [PolicyTool(tool.name, tool.schema) for tool in (*tools, *builtins())]
     return build_schema(offered, list(models), list(agents), list(teams))
 
 

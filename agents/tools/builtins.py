@@ -1,0 +1,9 @@
+"""The names of the tools that Remit itself brings, and where they are made (see agents.runs.builtins.port).
+
+They need no connector: a version that lists one in its tools may use it.
+"""
+
+BUILTIN_CONNECTOR = "remit"
+BUILTIN_TOOLS: dict[str, str] = {
+    "remit.wait": "agents.runs.builtins.waiting.WaitUntil",
+}
