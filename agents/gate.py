@@ -3,7 +3,8 @@
 Three verbs, so that many steps can share a commit:
 
 * `prepare(actions)` gives verdicts, with no locks and before any transaction;
-* `commit(cursor, verdicts)` runs inside the transaction that writes the intents;
+* `commit(cursor, verdicts, settlements)` runs inside the transaction that writes the intents, and the outcomes before
+  them;
 * `settle(cursor, settlements)` runs inside the transaction that writes the outcomes.
 
 Nothing that has an effect or a cost happens without all three. No gate, or no policy, means refused.
@@ -13,15 +14,15 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Protocol
 from uuid import UUID
 
-import rfc8785
 from django.conf import settings
 from django.utils.module_loading import import_string
 
 from agents.labels import Label
+from foundation.digests import canonical
 
 
 class Cursor(Protocol):
@@ -46,6 +47,9 @@ class ActionKind(StrEnum):
     RUN_START = "run_start"
 
 
+APPROVED = "approved"
+
+
 class Effect(StrEnum):
     """The three outcomes of a decision."""
 
@@ -54,7 +58,7 @@ class Effect(StrEnum):
     ASK = "ask"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Action:
     """One act, complete enough to be judged, repeated, and bound to an approval.
 
@@ -66,6 +70,11 @@ class Action:
     judging (no such tool, arguments against the schema): not empty, it is refused with these words.
     `approval` is the request that the act waited for; `run_budget` what a run that starts may spend.
     `decision` is the id that the PolicyDecision of this act will have, and `step` the number of the step.
+    `configuration` counts the organisation's definitions that the act was planned with; `lineage` the ids of the agent
+    and of all above it, whose budgets pay.
+    `stubbed`: the act is one of a replay; nothing leaves, its outcome is a recorded one. It is judged by the same
+    policies, asks nobody and holds no money: `answered` is what people said when the recording was made (`APPROVED`,
+    or their refusal in a sentence; empty when it is judged for the first time).
     """
 
     decision: UUID
@@ -81,6 +90,8 @@ class Action:
     session: UUID | None
     run: UUID
     line: tuple[UUID, ...] = ()
+    lineage: tuple[UUID, ...] = ()
+    configuration: int = 0
     step: int
     target: str
     target_id: UUID | None = None
@@ -98,8 +109,10 @@ class Action:
     title: str = ""
     problem: str = ""
     requester: UUID | None = None
+    stubbed: bool = False
+    answered: str = ""
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 over RFC 8785 canonical JSON of the exact act, with its algorithm tag: what an approval covers."""
         act = {
@@ -112,7 +125,7 @@ class Action:
             "target_version": self.target_version,
             "arguments": self.arguments,
         }
-        return "sha256:" + hashlib.sha256(rfc8785.dumps(act)).hexdigest()
+        return "sha256:" + hashlib.sha256(canonical(act)).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +176,8 @@ class Admission:
     """What `commit` said of one verdict; one per verdict, in order.
 
     `effect` may be stricter than the verdict (no money, a changed policy, a consumed approval), never laxer.
-    `waits_for` is the id of the approval request when the effect is ask; `retry` is true when the policies changed
-    since `prepare`, and the action is to be judged again.
+    `waits_for` is the id of the approval request when the effect is ask; `retry` is true when policies or definitions
+    changed since the act was planned, and it is to be planned again.
     """
 
     effect: Effect
@@ -194,8 +207,11 @@ class Gate(Protocol):
     def prepare(self, actions: Sequence[Action]) -> list[Verdict]:
         """Judge actions: no locks, no writes; an error is a denial."""
 
-    def commit(self, cursor: Cursor, verdicts: Sequence[Verdict]) -> list[Admission]:
-        """Record the decisions, hold the money, open or consume approvals, in the caller's transaction."""
+    def commit(
+        self, cursor: Cursor, verdicts: Sequence[Verdict], settlements: Sequence[Settlement]
+    ) -> tuple[list[Admission], list[int]]:
+        """In the caller's transaction: book what former acts cost, then record the decisions and hold the money for new
+        ones, open or consume approvals. One admission for each verdict, one amount booked for each settlement."""
 
     def settle(self, cursor: Cursor, settlements: Sequence[Settlement]) -> list[int]:
         """Book what admitted acts cost, and release what was held; the amounts booked, one for each."""

@@ -59,7 +59,7 @@ def tool_call(work: Work, name: str, arguments: dict[str, Any], wait: Step | Non
     return _action(
         work, ActionKind.TOOL_CALL, name, target_id=tool.id if tool else None,
         target_version=tool.definition_hash if tool else "",
-        target_effect=tool.effect if tool else ToolEffect.EFFECT.value, **shared,
+        target_effect=tool.effect if tool else ToolEffect.EFFECT.value, estimate=tool.price if tool else 0, **shared,
     )  # fmt: skip
 
 
@@ -67,6 +67,7 @@ def shown(verdict: Verdict, admission: Admission) -> dict[str, Any]:
     """The gate's answer as plain values, so that a journal can be read without the gate."""
     return {
         "effect": admission.effect.value,
+        "cause": admission.cause,
         "reasons": list(admission.reasons or verdict.reasons),
         "policies": [one.as_json() for one in verdict.determinants],
         "waits_on": str(admission.waits_for) if admission.waits_for else None,
@@ -89,6 +90,7 @@ def _action(work: Work, kind: ActionKind, target: str, **rest: Any) -> Action:
         agent_slug=work.agent.slug,
         agent_name=work.agent.name, agent_version=work.version.id, agent_version_hash=work.version.content_hash,
         principals=work.principals, session=work.session.id, run=run.id, line=work.line, step=work.next_number,
+        lineage=work.definitions.lineage(work.agent.target_id), configuration=work.definitions.number,
         target=target, label=work.label, history=work.spent_on_calls(target), rehearsed=work.provider.rehearsal,
         title=run.title, requester=run.requester_id, **{"currency": run.currency, **rest},
     )  # fmt: skip

@@ -1,26 +1,25 @@
 """Doing what was admitted: the calls to models and tools, outside any transaction."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import jsonschema
-import rfc8785
 from django.conf import settings
 from django.utils.module_loading import import_string
 from referencing import Registry
 
 from agents.catalogue.inference import InferenceError, answer
-from agents.catalogue.messages import Endpoint, ModelAnswer, ModelRequest
+from agents.catalogue.messages import Endpoint, Item, ModelAnswer, ModelRequest
 from agents.labels import Integrity, Label
 from agents.registry.models import AgentState
 from agents.runs.models import StepState
-from agents.runs.moves import conversation
 from agents.runs.work import DELEGATE, DELEGATION_SCHEMA, Work
 from agents.tools.models import Tool, ToolState
 from agents.tools.port import ConnectorKind, ToolOutput, ToolRefusedError, ToolRequest, ToolUncertainError
 from foundation.audit.plain import plain, plain_text
+from foundation.digests import canonical
 from foundation.secrets.redaction import REDACTED
 from foundation.secrets.sealing import UnsealError, unseal
 
@@ -40,20 +39,27 @@ class Called:
     error: str = ""
 
 
-def model_request(work: Work) -> ModelRequest:
+def offered(work: Work) -> list[dict[str, Any]]:
+    """The tools that the model may ask for now."""
+    return [offer for offer in work.offers() if _is_callable(work, offer["name"])]
+
+
+def model_request(work: Work, items: Sequence[Item], tools: Sequence[Mapping[str, Any]]) -> ModelRequest:
     """The call that the model is to answer next."""
     return ModelRequest(
         model=work.model.wire_name,
         instructions=work.version.instructions,
-        items=conversation(work.run.input, work.steps),
-        tools=[offer for offer in work.offers() if _is_callable(work, offer["name"])],
+        items=items,
+        tools=tools,
         max_output_tokens=min(work.version.max_output_tokens, work.model.max_output),
         timeout=settings.RUN_MODEL_TIMEOUT_SECONDS,
     )
 
 
 def call_model(work: Work, request: ModelRequest) -> ModelAnswer:
-    """Ask the model; raises InferenceError."""
+    """Ask the model, or the recording of a replay; raises InferenceError."""
+    if work.player is not None and work.player.plays_model:
+        return work.player.answer(work.steps)
     provider = work.provider
     if not (provider.enabled and work.model.enabled):
         message = f"The model {work.model.slug} is disabled: enable it in the catalogue, or publish another version."
@@ -84,7 +90,7 @@ def arguments_of(call: dict[str, Any]) -> tuple[dict[str, Any], str]:
     """
     try:
         arguments = json.loads(call["arguments"] or "{}")
-        text = rfc8785.dumps(arguments)
+        text = canonical(arguments)
     except (ValueError, RecursionError):
         return {}, "The arguments are not JSON, or hold numbers that are too large."
     if b"\\u0000" in text:
@@ -122,6 +128,8 @@ def delegation_problem(work: Work, slug: str) -> str:
 
 def call_tool(work: Work, tool: Tool, arguments: dict[str, Any], key: str) -> Called:
     """Call a tool once. Whatever goes wrong after the call may have left makes the outcome unknown."""
+    if work.player is not None:
+        return Called(state=StepState.FAILED, error="In a replay no tool is called.")
     connector = tool.connector
     try:
         kind: ConnectorKind = import_string(settings.CONNECTOR_KINDS[connector.kind])()

@@ -18,18 +18,21 @@ from agents.catalogue.inference import InferenceError
 from agents.catalogue.messages import ModelAnswer, ModelRequest
 from agents.gate import Action, Admission, Cursor, Effect, NoGateError, Verdict, get_gate
 from agents.labels import Label
-from agents.runs import actions, calls
+from agents.runs import actions, calls, context
 from agents.runs.builtins.port import Done, Over, builtin, is_builtin
 from agents.runs.builtins.results import begun, looked
 from agents.runs.children import cancel_below, child_outcome, create_child, wake_above, wake_if_ended
 from agents.runs.claims import Change, Lease, StaleLeaseError, claim
+from agents.runs.committer import committer
+from agents.runs.compaction import compact
 from agents.runs.faults import give_up, last_word, set_back
 from agents.runs.journal import StepOutcome, StepRow, repeat_step
 from agents.runs.leases import keeper
 from agents.runs.models import RunState, Step, StepKind, StepState, Wait
 from agents.runs.moves import AskModel, Await, DoCall, Finish, Move, Recover, Stop, next_move
+from agents.runs.player import Player, stubbed
 from agents.runs.retries import delay_before
-from agents.runs.work import DELEGATE, Work, load, refresh_model, refresh_target
+from agents.runs.work import DELEGATE, Work, load
 from agents.runs.writer import Entries, InterruptedRunError, Writer
 from agents.tools.port import ToolEffect
 
@@ -45,7 +48,8 @@ def advance(run: UUID) -> list[UUID]:
         return []
     with keeper.holding(lease):
         try:
-            return _Advance(lease).go()
+            with committer.present():
+                return _Advance(lease).go()
         except StaleLeaseError:
             return []
         except NoGateError as error:
@@ -74,6 +78,7 @@ class _Advance:
         self.work: Work = load(lease)
         self.writer = Writer(self.work)
         self.bells: list[UUID] = []
+        self.retries = 0
 
     def go(self) -> list[UUID]:
         """Move by move, until the run ends or waits; the runs to wake."""
@@ -90,6 +95,9 @@ class _Advance:
     def _move(self, move: Move) -> bool:
         if (end := self._ending(move)) is not None:
             self._end(*end)
+            return False
+        if self.work.run.pause_requested and isinstance(move, AskModel | DoCall | Recover):
+            self._wait(Wait.PAUSE, None, None)
             return False
         match move:
             case Recover():
@@ -117,29 +125,40 @@ class _Advance:
             return RunState.FAILED, message, None
         if len(work.steps) >= most and isinstance(move, AskModel | DoCall) and move.wait is None:
             return RunState.FAILED, f"The run reached its limit of {most} steps.", None
+        if work.player is not None:
+            return work.player.end(work.steps, move)
         return None
 
     def _admit(self) -> bool:
         """Ask the gate whether this run may start; it opens the run's budget."""
         action = actions.run_start(self.work)
-        admission = self._judge(action, lambda _: Change(admitted=True), step=None)
+        admission = self._judge(action, lambda _: Change(admitted=True), step=None, alone=False)
         if admission.effect is Effect.ALLOW:
             self.work.run.admitted = True
+        if admission.effect is Effect.ALLOW or admission.retry:
             return True
         self._end(RunState.FAILED, "The run may not start. " + " ".join(admission.reasons), None)
         return False
 
     def _ask_model(self, move: AskModel) -> bool:
-        refresh_model(self.work)
-        request = calls.model_request(self.work)
+        self.work.refresh()
+        plan = context.plan(self.work, tools := calls.offered(self.work))
+        if plan.refusal:
+            self._end(RunState.FAILED, plan.refusal, None)
+            return False
+        if plan.before is not None:
+            return compact(self.work, self.writer, self._judge, plan.before, move.wait)
+        for kind, data in plan.events:
+            self.writer.event(kind, data)
+        request = calls.model_request(self.work, plan.items, tools)
         action = actions.model_call(self.work, request, move.wait)
         step = StepRow(
             number=action.step, kind=StepKind.MODEL_CALL, state=StepState.INTENDED, name=self.work.model.slug,
             decision_id=action.decision, attempt=move.attempt, digest=action.digest,
-            input={"items": len(request.items), "most_output_tokens": request.max_output_tokens},
+            input={"items": len(request.items), "most_output_tokens": request.max_output_tokens, **plan.note},
             label=action.label.as_json(),
         )  # fmt: skip
-        admission = self._judge(action, lambda _: Change(), step=step, wait=move.wait)
+        admission = self._judge(action, lambda _: Change(), step=step, wait=move.wait, alone=False)
         if admission.effect is Effect.ASK:
             return False
         if admission.effect is Effect.DENY:
@@ -148,7 +167,8 @@ class _Advance:
 
     def _call_model(self, step: Step, request: ModelRequest) -> bool:
         try:
-            answer = calls.call_model(self.work, request)
+            with committer.away():
+                answer = calls.call_model(self.work, request)
         except InferenceError as error:
             return self._model_failed(step, error)
         self.writer.outcome(
@@ -178,7 +198,7 @@ class _Advance:
 
     def _do_call(self, move: DoCall) -> bool:
         name = move.call["name"]
-        refresh_target(self.work, name)
+        self.work.refresh()
         arguments, fault = calls.arguments_of(move.call)
         fault = fault or calls.problem_of(self.work, name, arguments)
         action = actions.tool_call(self.work, name, arguments, move.wait, fault)
@@ -190,17 +210,21 @@ class _Advance:
             label=action.label.as_json(),
             provenance={key: label.as_json() for key, label in action.provenance.items()},
         )  # fmt: skip
+        if self.work.player is not None:
+            return self._play(self.work.player, action, step, move.wait)
         if kind is StepKind.DELEGATION:
             return self._delegate(action, step, move.wait)
         if is_builtin(name):
             return self._do_builtin(action, step, move.wait)
-        admission = self._judge(action, lambda _: Change(), step=step, wait=move.wait)
+        admission = self._judge(action, lambda _: Change(), step=step, wait=move.wait, alone=False)
         if admission.effect is Effect.ALLOW:
             return self._call_tool(self.work.steps[-1])
         return admission.effect is Effect.DENY
 
     def _call_tool(self, step: Step) -> bool:
-        called = calls.call_tool(self.work, self.work.tools[step.name], step.input, step.idempotency_key)
+        tool = self.work.tools[step.name]
+        with committer.away():
+            called = calls.call_tool(self.work, tool, step.input, step.idempotency_key)
         if called.state is StepState.UNKNOWN and step.effect != ToolEffect.EFFECT:
             if (pause := delay_before(step.attempt + 1)) is not None:
                 # The step keeps its intent: whoever takes the run next repeats it with the same key.
@@ -215,9 +239,24 @@ class _Advance:
                 number=step.number, state=called.state, output=called.output, label=label.as_json(),
                 error=called.error,
             ),
-            None if called.state is StepState.UNKNOWN else 0,
+            {StepState.UNKNOWN: None, StepState.SUCCEEDED: tool.price}.get(called.state, 0),
         )  # fmt: skip
         return called.state is not StepState.UNKNOWN or self._doubt(step)
+
+    def _play(self, player: Player, action: Action, step: StepRow, wait: Step | None) -> bool:
+        """A call of a replay: judged like any other, and answered as recorded, in one commit."""
+        recorded = player.outcome(self.work.steps, step.name, step.input, step.call_id)
+
+        def begin(_: Entries) -> Change:
+            if recorded is not None:
+                step.state, step.output = StepState(recorded.state), recorded.output
+                step.error, step.label = recorded.error, recorded.label
+            return Change()
+
+        admission = self._judge(action, begin, step=step, wait=wait, alone=False)
+        if admission.effect is Effect.ALLOW:
+            self.work.label = self.work.label.join(Label.from_json(step.label))
+        return True
 
     def _delegate(self, action: Action, step: StepRow, wait: Step | None) -> bool:
         step.state = StepState.WAITING
@@ -253,29 +292,34 @@ class _Advance:
             looked(self.work, step, result, entries)
         return isinstance(result, Done)
 
-    def _judge(self, action: Action, begin: Any, *, step: StepRow | None, wait: Step | None = None) -> Admission:
-        """Prepare outside, then commit the decision, the former outcome, and this step's intent together."""
-        for _ in range(_JUDGEMENTS):
-            verdict = self.gate.prepare([action])[0]
-            admission = self._commit(verdict, begin, step, wait)
-            if not admission.retry:
-                return admission
-        message = "The policies kept changing while the act was judged."
-        denial = Verdict(action=action, effect=Effect.DENY, reasons=(message,))
-        return self._commit(denial, begin, step, wait)
+    def _judge(
+        self, action: Action, begin: Callable[[Entries], Change], *, step: StepRow | None, wait: Step | None = None,
+        alone: bool = True,
+    ) -> Admission:  # fmt: skip
+        """Prepare outside, then commit the decision, the former outcome, and this step's intent together.
 
-    def _commit(self, verdict: Verdict, begin: Any, step: StepRow | None, wait: Step | None) -> Admission:
-        with self.writer.transaction() as entries:
-            admission = self.gate.commit(entries.cursor, [verdict])[0]
-            if admission.retry:
-                entries.abandon()
-                return admission
-            self._write(verdict, admission, begin, step, wait, entries)
+        `alone`: beginning it reads or writes more than entries. An admission that says retry is to be planned anew.
+        """
+        action = stubbed(self.work, action, step)
+        if self.retries < _JUDGEMENTS:
+            verdict = self.gate.prepare([action])[0]
+        else:
+            message = "The policies kept changing while the act was judged."
+            verdict = Verdict(action=action, effect=Effect.DENY, reasons=(message,))
+
+        def decide(entries: Entries, admission: Admission) -> None:
+            self._fill(entries, verdict, admission, begin, step, wait)
+
+        admission = self.writer.judged(verdict, decide, alone=alone)
+        self.retries = self.retries + 1 if admission.retry else 0
+        if action.stubbed and admission.effect is Effect.ASK:
+            # Nobody is waited for: the next look at the journal finds the wait, and the recorded answer to it.
+            return replace(admission, effect=Effect.DENY)
         return admission
 
-    def _write(
-        self, verdict: Verdict, admission: Admission, begin: Any, step: StepRow | None,
-        wait: Step | None, entries: Entries,
+    def _fill(
+        self, entries: Entries, verdict: Verdict, admission: Admission, begin: Callable[[Entries], Change],
+        step: StepRow | None, wait: Step | None,
     ) -> None:  # fmt: skip
         shown = actions.shown(verdict, admission)
         if admission.effect is Effect.ASK and step is not None:
@@ -283,21 +327,19 @@ class _Advance:
             if not asked:
                 entries.finish_wait(wait, "The circumstances changed: it was asked anew.")
                 entries.add(actions.waiting_step(step, shown))
-            entries.change = Change(
-                state=RunState.WAITING, waits_for=Wait.APPROVAL, waits_on=admission.waits_for, wake_at=None
-            )
-            return
-        if step is None:
-            entries.change = begin(entries) if admission.effect is Effect.ALLOW else Change()
-            return
-        if admission.effect is Effect.ALLOW:
+            if not verdict.action.stubbed:
+                entries.change = Change(
+                    state=RunState.WAITING, waits_for=Wait.APPROVAL, waits_on=admission.waits_for, wake_at=None
+                )
+        elif admission.effect is Effect.ALLOW:
             entries.finish_wait(wait, "")
             entries.change = begin(entries)
-        else:
-            entries.finish_wait(wait, " ".join(admission.reasons))
-            step.state, step.error = StepState.REFUSED, " ".join(admission.reasons)
-        step.verdict = shown
-        entries.add(step)
+            if step is not None:
+                entries.add(replace(step, verdict=shown))
+        elif step is not None:
+            why = " ".join(admission.reasons)
+            entries.finish_wait(wait, why)
+            entries.add(replace(step, verdict=shown, state=StepState.REFUSED, error=why))
 
     def _recover(self, step: Step) -> bool:
         """A worker died between an intent and its outcome, or the call is to be repeated."""
@@ -308,7 +350,7 @@ class _Advance:
             error = "The worker died during the call: nobody knows whether it happened."
             self.writer.outcome(StepOutcome(number=step.number, state=StepState.UNKNOWN, error=error), None)
             return self._doubt(step)
-        refresh_target(self.work, step.name)
+        self.work.refresh()
         if problem := calls.problem_of(self.work, step.name, step.input):
             state = StepState.FAILED if step.effect == ToolEffect.READ else StepState.UNKNOWN
             error = f"The call had no outcome, and cannot be repeated. {problem}"
@@ -345,10 +387,10 @@ class _Advance:
     def _wait(
         self, what: Wait, on: UUID | None, until: datetime | None, then: Callable[[Cursor], None] | None = None
     ) -> None:
-        with self.writer.transaction() as entries:
-            if then is not None:
-                entries.afterwards(then)
-            entries.change = Change(state=RunState.WAITING, waits_for=what, waits_on=on, wake_at=until)
+        entries = Entries(change=Change(state=RunState.WAITING, waits_for=what, waits_on=on, wake_at=until))
+        if then is not None:
+            entries.afterwards(then)
+        self.writer.write(entries)
 
     def _close(self, step: Step) -> None:
         state, error = last_word(step.kind, step.effect, step.state)

@@ -4,18 +4,18 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
-
 from agents.catalogue.models import LanguageModel, Price, Provider
 from agents.labels import Label, join
 from agents.registry.models import Agent, AgentVersion
 from agents.runs.builtins.port import Builtin, builtin, is_builtin
 from agents.runs.claims import Lease
+from agents.runs.definitions import Definitions, definitions_of
 from agents.runs.journal import ENGINE, release_connection
 from agents.runs.models import Run, Session, Step, StepKind, StepState
+from agents.runs.player import Player, player_of
+from agents.runs.window import Window
 from agents.tools.models import Tool
 from foundation.actors import Actor, ActorKind
-from foundation.organisations.models import Organisation
 
 DELEGATE = "delegate."
 
@@ -29,6 +29,7 @@ class Work:
     session: Session
     agent: Agent
     version: AgentVersion
+    definitions: Definitions
     model: LanguageModel
     provider: Provider
     price: Price | None
@@ -38,6 +39,8 @@ class Work:
     steps: list[Step]
     label: Label = field(default_factory=Label)
     is_late: bool = False
+    window: Window | None = None
+    player: Player | None = None
 
     @property
     def actor(self) -> Actor:
@@ -62,6 +65,20 @@ class Work:
         """The number of the next step."""
         return len(self.steps) + 1
 
+    def refresh(self) -> None:
+        """Agent, model, price, tools and delegates as the newest definitions have them."""
+        known = definitions_of(self.run.organisation_id)
+        self.price = known.price(self.model.pk)
+        if known is self.definitions:
+            return
+        self.definitions = known
+        self.agent = known.agent(self.agent.pk)
+        self.model = known.language_model(self.version.language_model_id)
+        self.provider, self.price = self.model.provider, known.price(self.model.pk)
+        self.tools = known.tools_named(self.version.tools)
+        self.delegates = known.agents_named(self.version.delegates)
+        release_connection()
+
     @property
     def builtins(self) -> dict[str, Builtin]:
         """The built-in tools that the version lists, by their names."""
@@ -73,15 +90,14 @@ class Work:
         sent = [step for step in calls if step.state != StepState.REFUSED]
         return {
             "calls": len(sent),
-            "spent": self.run.cost,
+            "spent": self.run.cost + (self.player.spent(self.steps) if self.player else 0),
             "target_calls": sum(1 for step in sent if step.name == name),
         }
 
     def offers(self) -> list[dict[str, Any]]:
         """The tools as the model is told of them: those of the version that may be called, and its delegates."""
         offered = [
-            {"name": tool.name, "description": tool.description, "schema": tool.schema}
-            for tool in self.tools.values()
+            {"name": tool.name, "description": tool.description, "schema": tool.schema} for tool in self.tools.values()
         ]
         for own in self.builtins.values():
             offered.append({"name": own.name, "description": own.description, "schema": dict(own.schema)})
@@ -100,67 +116,32 @@ DELEGATION_SCHEMA: dict[str, Any] = {
 
 
 def load(lease: Lease) -> Work:
-    """Read everything that advancing needs, in a handful of queries."""
-    run = Run.objects.using(ENGINE).select_related(
-        "session", "agent__sponsor", "version__language_model__provider"
-    ).get(pk=lease.run)  # fmt: skip
-    model = run.version.language_model
+    """Read everything that advancing needs; what an organisation has defined comes from the copy kept here."""
+    run = Run.objects.using(ENGINE).select_related("session").get(pk=lease.run)
+    known = definitions_of(run.organisation_id)
+    version = known.version(run.version_id)
+    model = known.language_model(version.language_model_id)
+    agent = known.agent(run.agent_id)
     work = Work(
         lease=lease,
         run=run,
         session=run.session,
-        agent=run.agent,
-        version=run.version,
+        agent=agent,
+        version=version,
+        definitions=known,
         model=model,
         provider=model.provider,
-        price=_price(model),
-        tools=_tools(run),
-        delegates=_delegates(run),
+        price=known.price(model.pk),
+        tools=known.tools_named(version.tools),
+        delegates=known.agents_named(version.delegates),
         line=_line(run),
         steps=list(Step.objects.using(ENGINE).filter(run_id=run.id).order_by("number")),
         label=Label.from_json(run.session.label) if run.session.label else join([]),
         is_late=lease.is_late,
+        player=player_of(run),
     )
     release_connection()
     return work
-
-
-def refresh_model(work: Work) -> None:
-    """Model, provider and price as they stand now: what was disabled while the run went on is not called."""
-    work.model = LanguageModel.objects.using(ENGINE).select_related("provider").get(pk=work.model.pk)
-    work.provider, work.price = work.model.provider, _price(work.model)
-    release_connection()
-
-
-def refresh_target(work: Work, name: str) -> None:
-    """The tool or delegate as it stands now: its definition, its state, and what it is called with."""
-    if name in work.tools:
-        work.tools[name] = _with_connector(Tool.objects.using(ENGINE).filter(pk=work.tools[name].pk)).get()
-    slug = name.removeprefix(DELEGATE)
-    if slug in work.delegates:
-        work.delegates[slug] = (
-            Agent.objects.using(ENGINE).select_related("serving", "sponsor").get(pk=work.delegates[slug].pk)
-        )
-    release_connection()
-
-
-def _price(model: LanguageModel) -> Price | None:
-    currency = Organisation.objects.using(ENGINE).values_list("currency", flat=True).get(pk=model.organisation_id)
-    return Price.objects.using(ENGINE).filter(language_model=model, currency=currency).current().first()
-
-
-def _with_connector(tools: QuerySet[Tool]) -> QuerySet[Tool]:
-    return tools.select_related("connector__credential").order_by("name")
-
-
-def _tools(run: Run) -> dict[str, Tool]:
-    tools = Tool.objects.using(ENGINE).filter(organisation_id=run.organisation_id, name__in=run.version.tools)
-    return {tool.name: tool for tool in _with_connector(tools)}
-
-
-def _delegates(run: Run) -> dict[str, Agent]:
-    agents = Agent.objects.using(ENGINE).filter(organisation_id=run.organisation_id, slug__in=run.version.delegates)
-    return {agent.slug: agent for agent in agents.select_related("serving", "sponsor").order_by("slug")}
 
 
 def _line(run: Run) -> tuple[UUID, ...]:

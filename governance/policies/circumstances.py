@@ -1,15 +1,12 @@
 """What a decision rests on besides the act itself, read from the rows; and the agents above, whose rights bound it."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from agents.gate import Action, ActionKind, Effect, Obligation
 from agents.registry.models import Agent
-from agents.runs.journal import ENGINE
-from foundation.organisations.models import Team
+from agents.runs.definitions import Definitions
 from governance.policies.compiled import CompiledSet
 from governance.policies.evaluation import Decision, decide
 from governance.policies.facts import Facts, facts_of
@@ -17,16 +14,16 @@ from governance.policies.facts import Facts, facts_of
 _RISKS = ("low", "medium", "high", "critical")
 
 
-def facts_now(action: Action, *, now: datetime, approved: bool) -> Facts:
-    """The facts of an act, with teams and sponsor as the rows have them."""
-    agent = Agent.objects.using(ENGINE).filter(pk=action.agent).values("team_id", "sponsor_id").get()
+def facts_now(action: Action, known: Definitions, *, now: datetime, approved: bool) -> Facts:
+    """The facts of an act, with teams and sponsor as they are defined."""
+    agent = known.agent(action.agent)
     return facts_of(
-        action, now=now, approved=approved, history={}, teams=_teams_from(agent["team_id"]),
-        target_teams=_target_teams(action), sponsor=_text(agent["sponsor_id"]),
+        action, now=now, approved=approved, history={}, teams=known.team_slugs(agent.team_id),
+        target_teams=_target_teams(action, known), sponsor=_text(agent.sponsor_id),
     )  # fmt: skip
 
 
-def narrowed(compiled: CompiledSet, action: Action, facts: Facts) -> Decision:
+def narrowed(compiled: CompiledSet, action: Action, facts: Facts, known: Definitions) -> Decision:
     """The decision on an act, and on the same act by each agent above: a child may do what all of them may.
 
     The start of a run is the delegation, which was decided for the agent above already.
@@ -34,10 +31,11 @@ def narrowed(compiled: CompiledSet, action: Action, facts: Facts) -> Decision:
     decision = decide(compiled, facts)
     if action.kind is ActionKind.RUN_START:
         return decision
-    for agent in _agents_above(action):
+    # The id of an agent is that of its principal; the people in the chain are no agents.
+    for agent in known.agents_among(action.principals[1:]):
         if decision.effect is Effect.DENY:
             return decision
-        theirs = decide(compiled, _as_if_by(facts, agent))
+        theirs = decide(compiled, _as_if_by(facts, agent, known))
         if theirs.effect is Effect.DENY:
             reason = f"{agent.name}, which gave this work, may not do it itself"
             return Decision(Effect.DENY, (reason, *theirs.reasons), theirs.determinants, shadow=decision.shadow)
@@ -46,14 +44,8 @@ def narrowed(compiled: CompiledSet, action: Action, facts: Facts) -> Decision:
     return decision
 
 
-def _agents_above(action: Action) -> Iterable[Agent]:
-    # The id of an agent is that of its principal; the people in the chain are no agents.
-    above = Agent.objects.using(ENGINE).filter(organisation_id=action.organisation, pk__in=action.principals[1:])
-    return above if len(action.principals) > 1 else ()
-
-
-def _as_if_by(facts: Facts, agent: Agent) -> Facts:
-    return replace(facts, agent=agent.slug, teams=_teams_from(agent.team_id), sponsor=_text(agent.sponsor_id))
+def _as_if_by(facts: Facts, agent: Agent, known: Definitions) -> Facts:
+    return replace(facts, agent=agent.slug, teams=known.team_slugs(agent.team_id), sponsor=_text(agent.sponsor_id))
 
 
 def _stricter(ours: Decision, theirs: Decision) -> Decision:
@@ -72,16 +64,10 @@ def _stricter(ours: Decision, theirs: Decision) -> Decision:
     return replace(ours, reasons=reasons, determinants=determinants, obligation=joined)
 
 
-def _teams_from(team: UUID) -> tuple[str, ...]:
-    lineage = Team.objects.using(ENGINE).values_list("target__lineage", flat=True).get(pk=team)
-    slugs = dict(Team.objects.using(ENGINE).filter(pk__in=lineage).values_list("id", "slug"))
-    return tuple(slugs[one] for one in lineage if one in slugs)
-
-
-def _target_teams(action: Action) -> tuple[str, ...] | None:
+def _target_teams(action: Action, known: Definitions) -> tuple[str, ...] | None:
     if action.kind is not ActionKind.DELEGATION or action.target_id is None:
         return None
-    return _teams_from(Agent.objects.using(ENGINE).values_list("team_id", flat=True).get(pk=action.target_id))
+    return known.team_slugs(known.agent(action.target_id).team_id)
 
 
 def _text(identifier: Any) -> str | None:

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-import rfc8785
-
 from agents.gate import Action, ActionKind
 from agents.labels import Label
+from foundation.digests import canonical
 from governance.policies.schema import RESOURCES, TOOL_CALL
 
 
@@ -134,6 +133,6 @@ def facts_of(
     )
 
 
-def facts_digest(facts: Facts) -> str:
-    """SHA-256 over RFC 8785 canonical JSON, with its algorithm tag; raises ValueError for what is not JSON."""
-    return "sha256:" + hashlib.sha256(rfc8785.dumps(facts.as_json())).hexdigest()
+def facts_digest(facts: Mapping[str, Any]) -> str:
+    """SHA-256 over RFC 8785 canonical JSON of `as_json`, with its algorithm tag; ValueError for what is not JSON."""
+    return "sha256:" + hashlib.sha256(canonical(facts)).hexdigest()

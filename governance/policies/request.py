@@ -7,9 +7,9 @@ from functools import lru_cache
 from typing import Any
 
 import cedarpy
-import rfc8785
 
 from agents.labels import Label
+from foundation.digests import canonical
 from governance.policies.facts import Facts
 from governance.policies.schema import HISTORY, TOOL_CALL, Arguments, connector_of
 from governance.policies.shapes import LONGEST, UnfitError, project
@@ -46,7 +46,7 @@ def _context(facts: Facts, arguments: Mapping[str, Any]) -> dict[str, Any]:
     history = {name: facts.history[name] for name in HISTORY if _is_long(facts.history.get(name))}
     return {
         "args": arguments,
-        "args_json": rfc8785.dumps(dict(facts.arguments)).decode(),
+        "args_json": canonical(dict(facts.arguments)).decode(),
         "provenance": {name: facts.provenance.get(name, _UNKNOWN).as_json() for name in _plain(facts.arguments)},
         "label": facts.label.as_json(),
         "approved": facts.approved,

@@ -22,7 +22,7 @@ from foundation.organisations.models import Organisation, Team
 from governance.policies.evaluation import Decision, decide
 from governance.policies.facts import Facts
 from governance.policies.schema import HISTORY
-from governance.policies.standing import NoPoliciesError, standing
+from governance.policies.standing import NoPoliciesError, standing_now
 
 
 def try_act(
@@ -57,7 +57,7 @@ def try_act(
     label = Label(Integrity(integrity))
     with connection.cursor() as cursor:
         try:
-            policies, now = standing(cursor, organisation.id, "default")
+            policies, now = standing_now(cursor, organisation.id, "default")
         except NoPoliciesError as error:
             return Decision(Effect.DENY, (str(error),))
     facts = Facts(
@@ -78,7 +78,7 @@ def try_act(
         estimate=estimate,
         currency=organisation.currency,
     )
-    return decide(policies.compiled, facts)
+    return decide(policies, facts)
 
 
 def _checked_kind(kind: str) -> ActionKind:

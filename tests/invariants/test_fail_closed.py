@@ -10,6 +10,7 @@ from agents.runs.models import Run
 from foundation.audit.models import AuditEntry
 from foundation.ids import uuid7
 from governance import gate
+from governance.budgets.engine import Books
 from governance.policies import circumstances
 from tests.workers import superuser
 
@@ -104,7 +105,7 @@ def test_nothing_goes_on_in_doubt(house: Any, say: Any, call: Any, monkeypatch: 
 @pytest.mark.parametrize("verb", ["commit", "settle"])
 def test_a_gate_that_cannot_write_lets_nothing_out(house: Any, say: Any, monkeypatch: Any, verb: str) -> None:
     house.model.answers = {"worker": [say("Done.")]}
-    monkeypatch.setattr(gate.Doorkeeper, verb, fail)
+    monkeypatch.setattr(gate.Doorkeeper if verb == "commit" else Books, verb, fail)
     run = house.start()
     for _ in range(8):
         run = house.run(run)

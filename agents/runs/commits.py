@@ -1,0 +1,317 @@
+"""The rows of one or many runs' commits, written with few statements: money and decisions, then the journal.
+
+A commit of a run holds what became of its former step, its next intent, its own row, events and record. Runs that
+commit at the same moment share a transaction; each member keeps its own outcome. No member may spoil another: if one
+of them turns out to be void, nothing is written at all, and each is then committed by itself.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from agents.gate import Admission, Cursor, Settlement, Verdict, get_gate
+from agents.runs.claims import Change
+from agents.runs.clock import clock
+from agents.runs.journal import StepOutcome, StepRow
+from agents.runs.models import RunState, Step, StepKind, StepState
+from agents.runs.work import Work
+from foundation.audit.record import Entry, entry, record
+
+Event = tuple[str, Mapping[str, Any]]
+Pending = tuple[StepOutcome, int | None]
+
+
+@dataclass(slots=True)
+class Entries:
+    """What one commit of a run adds. `cursor` is there when the commit has a transaction of its own."""
+
+    own_cursor: Cursor | None = None
+    change: Change = field(default_factory=Change)
+    steps: list[StepRow] = field(default_factory=list)
+    outcomes: list[Pending] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    sooner: list[Callable[[Cursor], None]] = field(default_factory=list)
+    later: list[Callable[[Cursor], None]] = field(default_factory=list)
+    state: tuple[RunState, str] | None = None
+
+    @property
+    def cursor(self) -> Cursor:
+        """The transaction of its own."""
+        if self.own_cursor is None:
+            raise TypeError("This commit shares its transaction: use before() or afterwards().")
+        return self.own_cursor
+
+    @property
+    def is_shareable(self) -> bool:
+        """Whether it may be written together with others: it does nothing but to add rows."""
+        return not (self.own_cursor or self.sooner or self.later)
+
+    def add(self, step: StepRow) -> None:
+        """A new step."""
+        self.steps.append(step)
+        kind = "step.waiting" if step.state is StepState.WAITING else f"step.{step.state.value}"
+        self.event(kind, {"step": step.number, "kind": step.kind.value, "name": step.name, "state": step.state.value})
+
+    def outcome(self, outcome: StepOutcome, cost: int | None = 0) -> None:
+        """What became of a step, written with this commit."""
+        self.outcomes.append((outcome, cost))
+
+    def finish_wait(self, wait: Step | None, refusal: str) -> None:
+        """End the wait for a decision; `refusal` is empty when the act was admitted."""
+        if wait is None:
+            return
+        state = StepState.REFUSED if refusal else StepState.SUCCEEDED
+        self.outcome(StepOutcome(number=wait.number, state=state, error=refusal))
+
+    def event(self, kind: str, data: Mapping[str, Any]) -> None:
+        """Something to stream."""
+        self.events.append((kind, data))
+
+    def before(self, act: Callable[[Cursor], None]) -> None:
+        """In the same transaction, after the budgets' rows and before the run's own row are locked."""
+        self.sooner.append(act)
+
+    def afterwards(self, act: Callable[[Cursor], None]) -> None:
+        """In the same transaction, after the run's own row is locked."""
+        self.later.append(act)
+
+    def ended(self, state: RunState, why: str) -> None:
+        """The run has ended."""
+        self.state = (state, why)
+        self.event(f"run.{state.value}", {"state": state.value, "reason": why})
+
+
+@dataclass(slots=True, kw_only=True)
+class Commit:
+    """One run's part of a transaction: what is to be written, and what came of it.
+
+    `outcomes` and `events` are those since its last commit. `decide` fills the entries once the gate has admitted or
+    refused the act of `verdict`. `retry` in the admission means that the act is not written, but all else is.
+    """
+
+    work: Work
+    outcomes: Sequence[Pending] = ()
+    events: Sequence[Event] = ()
+    label_changed: bool = False
+    verdict: Verdict | None = None
+    decide: Callable[[Entries, Admission], None] | None = None
+    entries: Entries = field(default_factory=Entries)
+    admission: Admission | None = None
+    cost: int = 0
+    last_event: int = 0
+    is_pausing: bool = False
+
+    @property
+    def all_outcomes(self) -> list[Pending]:
+        """Those since the last commit, and those that came with this one."""
+        return [*self.outcomes, *self.entries.outcomes]
+
+    def step(self, number: int) -> Step:
+        """A step of the journal so far."""
+        return self.work.steps[number - 1]
+
+
+_WRITE = """
+WITH given AS MATERIALIZED (SELECT %(rows)s::json AS rows),
+held AS (UPDATE runs_run r SET
+        lease_until = CASE WHEN x.state IS NULL THEN clock_timestamp() + make_interval(secs => x.lease) END,
+        state = coalesce(x.state, r.state), failure = x.failure, output = x.output,
+        waits_for = x.waits_for, waits_on = x.waits_on,
+        wake_at = CASE WHEN x.state = 'waiting' AND x.waits_for <> 'person' THEN least(x.wake_at, r.deadline) END,
+        steps_written = r.steps_written + x.steps, events_written = r.events_written + x.events,
+        cost = r.cost + x.cost, input_tokens = r.input_tokens + x.input_tokens,
+        output_tokens = r.output_tokens + x.output_tokens, rehearsed = r.rehearsed OR x.rehearsed,
+        admitted = r.admitted OR x.admitted,
+        crashes = CASE WHEN x.progressed THEN 0 ELSE r.crashes + x.crashed::int END,
+        ended_at = CASE WHEN x.ended THEN clock_timestamp() END
+    FROM given, json_to_recordset(rows->'runs') AS x(id uuid, fence bigint, lease float, state text, failure text,
+        output jsonb, waits_for text, waits_on uuid, wake_at timestamptz, steps int, events int, cost bigint,
+        input_tokens bigint, output_tokens bigint, rehearsed bool, admitted bool, progressed bool, crashed bool,
+        ended bool, begins bool)
+    WHERE r.id = x.id AND r.fence = x.fence AND r.state = 'running' AND (x.ended
+        OR NOT r.cancel_requested AND (r.deadline > clock_timestamp() OR x.waits_for = 'person')
+            AND NOT (r.pause_requested AND x.begins) AND (r.pause_requested OR x.waits_for <> 'pause'))
+    RETURNING r.id, r.events_written, r.pause_requested),
+finished AS (UPDATE runs_step s SET state = x.state, output = x.output, label = coalesce(x.label, s.label),
+        usage = x.usage, cost = x.cost, error = x.error,
+        ended_at = CASE WHEN x.state <> 'unknown' THEN clock_timestamp() END
+    FROM given, json_to_recordset(rows->'outcomes') AS x(run_id uuid, number int, state text, output jsonb, label jsonb,
+        usage jsonb, cost bigint, error text)
+    WHERE s.run_id = x.run_id AND s.number = x.number AND s.state IN ('intended', 'waiting', 'unknown')),
+added AS (INSERT INTO runs_step (run_id, number, organisation_id, kind, state, attempt, name, call_id, effect,
+        idempotency_key, digest, decision_id, verdict, input, output, label, provenance, usage, cost, child_id, error,
+        started_at, ended_at)
+    SELECT run_id, number, organisation_id, kind, state, attempt, name, call_id, effect, idempotency_key, digest,
+        decision_id, verdict, input, output, label, provenance, '{}', 0, child_id, error, clock_timestamp(),
+        CASE WHEN state NOT IN ('intended', 'waiting') THEN clock_timestamp() END
+    FROM given, json_to_recordset(rows->'steps') AS x(run_id uuid, number int, organisation_id uuid, kind text,
+        state text, attempt int, name text, call_id text, effect text, idempotency_key text, digest text,
+        decision_id uuid, verdict jsonb, input jsonb, output jsonb, label jsonb, provenance jsonb, child_id uuid,
+        error text)),
+told AS (INSERT INTO runs_event (run_id, number, organisation_id, kind, data, at)
+    SELECT x.run_id, h.events_written - x.before_last, x.organisation_id, x.kind, x.data, clock_timestamp()
+    FROM given, json_to_recordset(rows->'events') AS x(run_id uuid, before_last int, organisation_id uuid, kind text,
+        data jsonb) JOIN held h ON h.id = x.run_id),
+labelled AS (UPDATE runs_session s SET label = x.label
+    FROM given, json_to_recordset(rows->'sessions') AS x(id uuid, label jsonb) WHERE s.id = x.id)
+SELECT clock_timestamp(), (SELECT json_agg(json_build_array(id, events_written, pause_requested)) FROM held),
+    1 / ((SELECT count(*) FROM held) = json_array_length(rows->'runs'))::int, pg_notify('remit_events', rows->>'bell')
+FROM given
+"""
+
+
+def write(cursor: Cursor, results: Cursor, commits: Sequence[Commit]) -> Callable[[], None]:
+    """Write commits in the caller's transaction; once that has ended well, call what is returned.
+
+    `results` is a second cursor of the same connection, which keeps its answer until then. Raises an error of the
+    database, which ends the transaction, when a lease is stale or a run is to end.
+    """
+    _admit(cursor, commits)
+    for one in commits:
+        for act in one.entries.sooner:
+            act(cursor)
+    results.execute(_WRITE, {"rows": json.dumps(_rows(commits))})
+    for one in commits:
+        for act in one.entries.later:
+            act(cursor)
+    record(*(line for one in commits for line in _told(one)), cursor=cursor)
+    return lambda: _remember(results, commits)
+
+
+def _admit(cursor: Cursor, commits: Sequence[Commit]) -> None:
+    """Ask the gate for all of them at once, book what the former acts cost, and let each fill its entries."""
+    gate, judged = get_gate(), [one for one in commits if one.verdict is not None]
+    settlements = [_settlement(one, pending) for one in commits for pending in one.all_outcomes]
+    admissions, booked = gate.commit(cursor, [one.verdict for one in judged if one.verdict is not None], settlements)
+    for one, admission in zip(judged, admissions, strict=True):
+        one.admission = admission
+    costs = iter(booked)
+    for one in commits:
+        one.outcomes = [(replace(outcome, cost=next(costs)), cost) for outcome, cost in one.outcomes]
+        one.entries.outcomes = [(replace(outcome, cost=next(costs)), cost) for outcome, cost in one.entries.outcomes]
+    for one in judged:
+        if one.decide is not None and one.admission is not None:
+            # Anew at each attempt: a first one may have come to nothing.
+            one.entries = Entries(one.entries.own_cursor)
+            if not one.admission.retry:
+                one.decide(one.entries, one.admission)
+
+
+def _settlement(commit: Commit, pending: Pending) -> Settlement:
+    outcome, cost = pending
+    decision = commit.step(outcome.number).decision_id
+    if decision is None:
+        raise ValueError(f"step {outcome.number} has no decision")
+    run = commit.work.run
+    return Settlement(organisation=run.organisation_id, decision=decision, run=run.id, cost=cost)
+
+
+def _rows(commits: Sequence[Commit]) -> dict[str, Any]:
+    lease = settings.RUN_LEASE_SECONDS
+    events = [_events(one) for one in commits]
+    return {
+        "runs": [_run(one, lease, len(its)) for one, its in zip(commits, events, strict=True)],
+        "outcomes": [_outcome(one, outcome) for one in commits for outcome, _ in one.all_outcomes],
+        "steps": [_step(one, step) for one in commits for step in one.entries.steps],
+        "events": [
+            {"run_id": str(one.work.run.id), "before_last": len(its) - place - 1, "kind": kind, "data": data,
+             "organisation_id": str(one.work.run.organisation_id)}
+            for one, its in zip(commits, events, strict=True) for place, (kind, data) in enumerate(its)
+        ],
+        "sessions": [
+            {"id": str(one.work.session.id), "label": one.work.label.as_json()} for one in commits if one.label_changed
+        ],
+        "bell": ",".join(str(one.work.run.id) for one, its in zip(commits, events, strict=True) if its),
+    }  # fmt: skip
+
+
+def _run(commit: Commit, lease: float, events: int) -> dict[str, Any]:
+    change, outcomes = commit.entries.change, commit.all_outcomes
+    commit.cost = sum(outcome.cost for outcome, _ in outcomes)
+    return {
+        "id": str(commit.work.run.id), "fence": commit.work.lease.fence, "lease": lease,
+        "state": change.state.value if change.state else None, "failure": change.failure, "output": change.output,
+        "waits_for": str(change.waits_for), "waits_on": _text(change.waits_on),
+        "wake_at": change.wake_at.isoformat() if change.wake_at else None,
+        "steps": len(commit.entries.steps), "events": events, "cost": commit.cost,
+        "input_tokens": sum(outcome.usage.get("input_tokens") or 0 for outcome, _ in outcomes),
+        "output_tokens": sum(outcome.usage.get("output_tokens") or 0 for outcome, _ in outcomes),
+        "rehearsed": commit.work.provider.rehearsal, "admitted": change.admitted, "crashed": change.crashed,
+        # A paused run may write what was, and that it waits for a decision; it begins no act.
+        "begins": any(step.kind is not StepKind.DECISION_WAIT for step in commit.entries.steps),
+        "progressed": any(_is_progress(commit, outcome) for outcome, _ in outcomes), "ended": change.ends,
+    }  # fmt: skip
+
+
+def _is_progress(commit: Commit, outcome: StepOutcome) -> bool:
+    return outcome.state is StepState.SUCCEEDED and commit.step(outcome.number).kind != StepKind.DECISION_WAIT
+
+
+def _outcome(commit: Commit, outcome: StepOutcome) -> dict[str, Any]:
+    return {
+        "run_id": str(commit.work.run.id), "number": outcome.number, "state": outcome.state.value,
+        "output": outcome.output, "label": outcome.label, "usage": outcome.usage, "cost": outcome.cost,
+        "error": outcome.error,
+    }  # fmt: skip
+
+
+def _step(commit: Commit, step: StepRow) -> dict[str, Any]:
+    run = commit.work.run
+    return {
+        "run_id": str(run.id), "number": step.number, "organisation_id": str(run.organisation_id),
+        "kind": step.kind.value, "state": step.state.value, "attempt": step.attempt, "name": step.name,
+        "call_id": step.call_id, "effect": step.effect, "idempotency_key": step.idempotency_key,
+        "digest": step.digest, "decision_id": str(step.decision_id), "verdict": step.verdict, "input": step.input,
+        "output": step.output, "label": step.label, "provenance": step.provenance, "child_id": _text(step.child_id),
+        "error": step.error,
+    }  # fmt: skip
+
+
+def _events(commit: Commit) -> list[Event]:
+    change, told = commit.entries.change, []
+    for outcome, _ in commit.all_outcomes:
+        step = commit.step(outcome.number)
+        data = {"step": step.number, "kind": step.kind, "name": step.name, "state": outcome.state.value}
+        told.append((f"step.{outcome.state.value}", data))
+    waits = [("run.waiting", {"waits_for": str(change.waits_for)})] if change.state is RunState.WAITING else []
+    return [*commit.events, *told, *commit.entries.events, *waits]
+
+
+def _told(commit: Commit) -> list[Entry]:
+    actor, told = commit.work.actor, []
+    for outcome, _ in commit.all_outcomes:
+        step = commit.step(outcome.number)
+        if step.kind == StepKind.DECISION_WAIT:
+            continue
+        good = outcome.state is StepState.SUCCEEDED
+        told.append(
+            entry(
+                actor, f"{step.kind}.{outcome.state}", target_kind=step.kind, target_name=step.name,
+                outcome="ok" if good else "failed", reason=outcome.error, step=step.number,
+                details={"key": step.idempotency_key, "digest": step.digest, "attempt": step.attempt},
+            )
+        )  # fmt: skip
+    if commit.entries.state is not None:
+        state, why = commit.entries.state
+        run = commit.work.run
+        told.append(
+            entry(actor, f"run.{state}", target_kind="run", target_id=run.id, target_name=run.title, reason=why,
+                  outcome="ok" if state is RunState.SUCCEEDED else "failed")
+        )  # fmt: skip
+    return told
+
+
+def _remember(results: Cursor, commits: Sequence[Commit]) -> None:
+    now, held, _, _ = results.fetchone()
+    clock.set(now)
+    found = {one[0]: one[1:] for one in (json.loads(held) if isinstance(held, str) else held)}
+    for one in commits:
+        one.last_event, one.is_pausing = found[str(one.work.run.id)]
+
+
+def _text(identifier: UUID | None) -> str | None:
+    return str(identifier) if identifier else None

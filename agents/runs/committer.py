@@ -1,0 +1,182 @@
+"""Group commit: the runs of this process that are ready at the same moment share one transaction, and one fsync.
+
+A run alone commits for itself at once. Where several run, whoever comes first leads: it waits a moment for the others,
+takes what is there, writes it, and hands over. A member that cannot be written together is written by itself.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import Error, connections
+
+from agents.gate import Cursor
+from agents.runs.claims import StaleLeaseError
+from agents.runs.commits import Commit, write
+from agents.runs.database import engine_pool
+from agents.runs.journal import ENGINE, engine_transaction
+
+_LARGEST = 128  # commits in one transaction
+_PATIENCE = 0.002  # seconds that a leader waits for the others at most
+
+
+class InterruptedRunError(Exception):
+    """The run was cancelled, paused or resumed, or has passed its time limit: nothing was written, look at it anew."""
+
+
+class _Turn:
+    """A commit that waits: `signal` is released when it is written, has to lead, or has to go alone."""
+
+    __slots__ = ("commit", "error", "leads", "signal")
+
+    def __init__(self, commit: Commit) -> None:
+        self.commit = commit
+        self.signal = threading.Lock()
+        self.signal.acquire()
+        self.leads = False
+        self.error: Exception | None = None
+
+
+class Committer:
+    """One for each process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ready = threading.Condition(self._lock)
+        self._waiting: list[_Turn] = []
+        self._is_led = False
+        self._present = 0
+
+    @contextmanager
+    def present(self) -> Iterator[None]:
+        """A run of this process that may soon commit."""
+        self.come()
+        try:
+            yield
+        finally:
+            self.leave()
+
+    def come(self) -> None:
+        """It is back from a call."""
+        with self._lock:
+            self._present += 1
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """A call to the world outside: nobody waits for this run meanwhile."""
+        self.leave()
+        try:
+            yield
+        finally:
+            self.come()
+
+    def leave(self) -> None:
+        """It is away in a call, or has ended: nobody waits for it."""
+        with self._lock:
+            self._present -= 1
+            self._ready.notify()
+
+    def commit(self, commit: Commit) -> None:
+        """Write a commit, together with others where that pays. Raises StaleLeaseError or InterruptedRunError."""
+        turn = _Turn(commit)
+        with self._lock:
+            self._waiting.append(turn)
+            turn.leads = not self._is_led
+            self._is_led = True
+            if not turn.leads:
+                self._ready.notify()
+        if not turn.leads:
+            turn.signal.acquire()
+        if turn.leads:
+            self._lead(turn)
+        if turn.error is not None:
+            # Whatever was wrong with one of them, each is judged by itself.
+            commit_alone(commit)
+
+    def _lead(self, own: _Turn) -> None:
+        group = self._gather(own)
+        try:
+            if len(group) == 1 and self._present <= 1:
+                _write([own.commit])
+            else:
+                _write([turn.commit for turn in group])
+        except Exception as error:  # noqa: BLE001 - each member finds out for itself what is wrong
+            for turn in group:
+                turn.error = error
+        self._hand_over()
+        for turn in group:
+            if turn is not own:
+                turn.signal.release()
+
+    def _gather(self, own: _Turn) -> list[_Turn]:
+        deadline = time.monotonic() + _PATIENCE
+        with self._lock:
+            while len(self._waiting) < min(self._present // 2, _LARGEST):
+                left = deadline - time.monotonic()
+                if left <= 0 or not self._ready.wait(left):
+                    break
+            group = [own, *(turn for turn in self._waiting if turn is not own)][:_LARGEST]
+            taken = set(map(id, group))
+            self._waiting = [turn for turn in self._waiting if id(turn) not in taken]
+        return group
+
+    def _hand_over(self) -> None:
+        with self._lock:
+            self._is_led = bool(self._waiting)
+            if self._waiting:
+                self._waiting[0].leads = True
+                self._waiting[0].signal.release()
+
+
+def commit_alone(commit: Commit) -> None:
+    """Write a commit in a transaction of its own. Raises StaleLeaseError or InterruptedRunError."""
+    try:
+        with engine_transaction() as cursor:
+            commit.entries.own_cursor = cursor
+            write_own(cursor, commit)
+    except Error as error:
+        raise why_not(commit, error) from error
+
+
+def write_own(cursor: Cursor, commit: Commit) -> None:
+    """Write a commit in the caller's transaction of Django."""
+    with connections[ENGINE].cursor() as results:
+        write(cursor, results, [commit])()
+
+
+def why_not(commit: Commit, error: Exception) -> Exception:
+    """What a failed commit means: the lease is stale, the run is to end, or the error itself."""
+    work = commit.work
+    with engine_transaction() as cursor:
+        cursor.execute(
+            "SELECT fence = %s AND state = 'running', cancel_requested, deadline <= clock_timestamp(), pause_requested "
+            "FROM runs_run WHERE id = %s",
+            (work.lease.fence, work.run.id),
+        )
+        row = cursor.fetchone()
+    if row is None or not row[0]:
+        return StaleLeaseError(work.run.id)
+    work.run.cancel_requested, is_late = row[1], row[2]
+    if work.run.cancel_requested or (is_late and not work.is_late):
+        work.is_late = is_late
+        return InterruptedRunError(work.run.id)
+    if work.run.pause_requested != row[3]:
+        work.run.pause_requested = row[3]
+        return InterruptedRunError(work.run.id)
+    return error
+
+
+def _write(commits: list[Commit]) -> None:
+    with (
+        engine_pool().connection() as connection,
+        connection.pipeline(),
+        connection.cursor() as cursor,
+        connection.cursor() as results,
+    ):
+        remember = write(cursor, results, commits)
+        connection.commit()
+        remember()
+
+
+committer = Committer()

@@ -1,0 +1,160 @@
+"""What an organisation has defined, kept for as long as nothing of it changes: agents, tools, models, prices, people.
+
+A copy is known by its configuration number, which the database counts up with every change. Nobody trusts a copy: the
+gate compares the number in the transaction of each act, and an act that was planned with an older one is planned anew.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, TypeVar, cast
+from uuid import UUID
+
+from django.db import connections
+
+from agents.catalogue.models import LanguageModel, Price
+from agents.registry.models import Agent, AgentVersion
+from agents.runs.clock import clock
+from agents.runs.journal import ENGINE, release_connection
+from agents.tools.models import Tool
+from foundation.identity.models import Principal
+from foundation.organisations.models import GrantTarget, Organisation, Team
+
+_T = TypeVar("_T")
+
+_KEPT = 512  # organisations
+_NUMBER = "SELECT number FROM organisations_configuration WHERE organisation_id = %s"
+
+
+class Definitions:
+    """One organisation's definitions as of a configuration number; each is read when first asked for."""
+
+    def __init__(self, organisation: UUID, number: int) -> None:
+        self.organisation, self.number = organisation, number
+        self._kept: dict[Hashable, Any] = {}
+
+    def agent(self, identifier: UUID) -> Agent:
+        """An agent with its sponsor and serving version."""
+        rows = Agent.objects.using(ENGINE).select_related("sponsor", "serving")
+        return self._keep(("agent", identifier), lambda: rows.get(pk=identifier, organisation_id=self.organisation))
+
+    def agents_named(self, slugs: Iterable[str]) -> dict[str, Agent]:
+        """Agents by slug, with their sponsors and serving versions."""
+        names = tuple(sorted(slugs))
+        if not names:
+            return {}
+        rows = Agent.objects.using(ENGINE).filter(organisation_id=self.organisation, slug__in=names)
+        found = self._keep(("agents", names), lambda: list(rows.select_related("sponsor", "serving").order_by("slug")))
+        return {agent.slug: agent for agent in found}
+
+    def version(self, identifier: UUID) -> AgentVersion:
+        """A version of an agent."""
+        rows = AgentVersion.objects.using(ENGINE)
+        return self._keep(("version", identifier), lambda: rows.get(pk=identifier, organisation_id=self.organisation))
+
+    def language_model(self, identifier: UUID) -> LanguageModel:
+        """A model with its provider."""
+        rows = LanguageModel.objects.using(ENGINE).select_related("provider")
+        return self._keep(("model", identifier), lambda: rows.get(pk=identifier, organisation_id=self.organisation))
+
+    def price(self, model: UUID) -> Price | None:
+        """What a model costs now in the organisation's currency, or None when nobody said."""
+        rows = Price.objects.using(ENGINE).filter(organisation_id=self.organisation, language_model=model)
+        known = self._keep(("prices", model), lambda: list(rows.order_by("-since", "-id")))
+        now = clock.now()
+        return next((one for one in known if one.currency == self.currency and one.since <= now), None)
+
+    @property
+    def currency(self) -> str:
+        """The organisation's currency."""
+        rows = Organisation.objects.using(ENGINE).values_list("currency", flat=True)
+        return self._keep("currency", lambda: rows.get(pk=self.organisation))
+
+    def tools_named(self, names: Iterable[str]) -> dict[str, Tool]:
+        """Tools by name, with their connectors and what these are called with."""
+        wanted = tuple(sorted(names))
+        if not wanted:
+            return {}
+        rows = Tool.objects.using(ENGINE).filter(organisation_id=self.organisation, name__in=wanted)
+        found = self._keep(
+            ("tools", wanted), lambda: list(rows.select_related("connector__credential").order_by("name"))
+        )
+        return {tool.name: tool for tool in found}
+
+    def principals(self, identifiers: Iterable[UUID]) -> dict[UUID, tuple[str, str]]:
+        """Names and states of principals; whom nobody knows is left out."""
+        wanted = tuple(identifiers)
+        rows = Principal.objects.using(ENGINE).filter(organisation_id=self.organisation, pk__in=wanted)
+        return self._keep(
+            ("principals", wanted),
+            lambda: {pk: (name, state) for pk, name, state in rows.values_list("pk", "name", "state")},
+        )
+
+    def agents_among(self, identifiers: Iterable[UUID]) -> list[Agent]:
+        """The agents among these principals."""
+        wanted = tuple(identifiers)
+        rows = Agent.objects.using(ENGINE).filter(organisation_id=self.organisation, pk__in=wanted)
+        return self._keep(("among", wanted), lambda: list(rows)) if wanted else []
+
+    def lineage(self, target: UUID) -> tuple[UUID, ...]:
+        """The ids of a thing and of all above it, along which grants and budgets are inherited."""
+        rows = GrantTarget.objects.using(ENGINE).filter(organisation_id=self.organisation)
+        return self._keep(("lineage", target), lambda: tuple(rows.values_list("lineage", flat=True).get(pk=target)))
+
+    def team_slugs(self, team: UUID) -> tuple[str, ...]:
+        """The slugs of a team and of those above it, nearest first."""
+        return self._keep(("teams", team), lambda: self._team_slugs(team))
+
+    def _team_slugs(self, team: UUID) -> tuple[str, ...]:
+        lineage = self.lineage(team)
+        slugs = dict(Team.objects.using(ENGINE).filter(pk__in=lineage).values_list("id", "slug"))
+        return tuple(slugs[one] for one in lineage if one in slugs)
+
+    def _keep(self, key: Hashable, read: Callable[[], _T]) -> _T:
+        try:
+            return cast(_T, self._kept[key])
+        except KeyError:
+            found = self._kept[key] = read()
+            release_connection()
+            return found
+
+
+class _Known:
+    """The newest definitions of each organisation that this process has heard of."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._newest: OrderedDict[UUID, Definitions] = OrderedDict()
+
+    def get(self, organisation: UUID) -> Definitions:
+        with self._lock:
+            found = self._newest.get(organisation)
+        if found is not None:
+            return found
+        with connections[ENGINE].cursor() as cursor:
+            cursor.execute(_NUMBER, [organisation])
+            row = cursor.fetchone()
+        release_connection()
+        return self.hear(organisation, row[0] if row else 0)
+
+    def hear(self, organisation: UUID, number: int) -> Definitions:
+        with self._lock:
+            found = self._newest.get(organisation)
+            if found is None or found.number < number:
+                found = self._newest[organisation] = Definitions(organisation, number)
+                while len(self._newest) > _KEPT:
+                    self._newest.popitem(last=False)
+            return found
+
+
+_known = _Known()
+
+
+def definitions_of(organisation: UUID) -> Definitions:
+    """The newest definitions known here; they may be behind, and the gate tells."""
+    return _known.get(organisation)
+
+
+def heard_of(organisation: UUID, number: int) -> None:
+    """The database has said which configuration is in force."""
+    _known.hear(organisation, number)
