@@ -22,17 +22,17 @@ def owner_by(actor: Actor, agent: Agent) -> Principal:
     return Principal.objects.get(pk=actor.principal)
 
 
-def acting(owner: Principal, agent: Agent, *, request: str = "", address: str = "") -> Actor:
-    """The owner as an actor, if they may still start runs of this agent. Raises InvalidError."""
+def acting(owner: Principal, agent: Agent, *needed: Permission, request: str = "", address: str = "") -> Actor:
+    """The owner as an actor, if they still hold what is needed on this agent. Raises InvalidError."""
     if owner.state != PrincipalState.ACTIVE:
         raise InvalidError(f"{owner.name}, in whose name it starts, is suspended: let somebody else take it over.")
     actor = Actor(
         kind=ActorKind(owner.kind), name=owner.name, principal=owner.id, organisation=owner.organisation_id,
         request=request, address=address,
     )  # fmt: skip
-    if Permission.RUN_START not in permissions_on(actor, agent.target_id):
+    if lacking := set(needed) - permissions_on(actor, agent.target_id):
         raise InvalidError(
-            f"{owner.name}, in whose name it starts, may not start runs of {agent.name} any more: "
+            f"{owner.name}, in whose name it starts, does not hold {min(lacking)} on {agent.name} any more: "
             "let somebody else take it over."
         )
     return actor

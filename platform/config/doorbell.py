@@ -36,6 +36,7 @@ enable_utc = True
 timezone = "UTC"
 beat_schedule = {
     "tick": {"task": "agents.runs.tasks.tick", "schedule": 2.0, "options": {"expires": 10}},
+    "schedules": {"task": "agents.schedules.tasks.tick", "schedule": 2.0, "options": {"expires": 10}},
     "seal": {"task": "config.tasks.seal_record", "schedule": 2.0, "options": {"expires": 10}},
     "expire approvals": {"task": "governance.approvals.tasks.expire", "schedule": 5.0, "options": {"expires": 30}},
     "partitions": {"task": "config.tasks.make_partitions", "schedule": 6 * 3600.0, "options": {"expires": 3600}},
