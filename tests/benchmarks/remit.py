@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from types import TracebackType
 from typing import Any, Self
 
 import psycopg
 
 from config.launch.cluster import Cluster
+from tests.benchmarks import slow_disk
 from tests.benchmarks.machine import cpu_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,17 +70,20 @@ class Process:
 
 @dataclass
 class Remit:
-    """The installation. `settings` are added to Postgres' own."""
+    """The installation. `settings` are added to Postgres' own; every fsync takes `fsync_ms` longer."""
 
     settings: dict[str, str] = field(default_factory=dict)
+    fsync_ms: float = 0
     stock: list[str] = field(default_factory=list)
 
     def __enter__(self) -> Self:
         self._stack = ExitStack()
         self.folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(dir=DISK, prefix="remit-steps-")))
-        self.cluster = self._stack.enter_context(Cluster(self.folder, settings=self.settings))
+        with slow_disk.slowed(self.folder, self.fsync_ms):
+            settings = self.settings | slow_disk.settings(self.fsync_ms)
+            self.cluster = self._stack.enter_context(Cluster(self.folder / "data", settings=settings))
         self.environment = os.environ | self.cluster.environment() | {
-            "REMIT_DATA_DIR": str(self.folder), "BROKER_URL": "memory://",
+            "REMIT_DATA_DIR": str(self.folder / "data"), "BROKER_URL": "memory://",
             "DJANGO_SETTINGS_MODULE": "tests.benchmarks.settings", "PYTHONPATH": f"{ROOT}:{ROOT / 'platform'}",
         }  # fmt: skip
         subprocess.run(
@@ -114,6 +119,16 @@ class Remit:
         database = "remit" if values is not None else "postgres"
         with psycopg.connect(self.cluster.superuser_url(database), autocommit=True) as connection:
             return connection.execute(statement.encode(), values).fetchall()
+
+    def commit_ms(self) -> float:
+        """How long a commit takes that writes next to nothing: the median of thirty."""
+        times = []
+        with psycopg.connect(self.cluster.superuser_url(), autocommit=True) as connection:
+            for _ in range(30):
+                begun = time.perf_counter()
+                connection.execute("SELECT pg_logical_emit_message(true, 'benchmark', 'x')")
+                times.append(time.perf_counter() - begun)
+        return round(1e3 * median(times), 2)
 
     def measure(self, at_once: int, processes: int, seconds: float, rate: float, profile: str = "") -> dict[str, Any]:
         """Load for so many seconds. `rate` is what to expect, in steps a second: so many runs are queued before."""

@@ -17,7 +17,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "platform")]
 
-from tests.benchmarks.machine import Watch  # noqa: E402 - after the source roots
+from tests.benchmarks import slow_disk  # noqa: E402 - after the source roots
+from tests.benchmarks.machine import Watch  # noqa: E402
 from tests.benchmarks.peers import Peers  # noqa: E402
 from tests.benchmarks.remit import Remit  # noqa: E402
 from tests.benchmarks.statements import PRELOADED, reset, statements  # noqa: E402
@@ -37,6 +38,9 @@ def arguments() -> argparse.Namespace:
         "--profile", choices=("calls", "samples"), nargs="?", const="calls",
         help="say where the time of one load goes, as text: by cProfile, or by samples of all threads",
     )  # fmt: skip
+    parser.add_argument(
+        "--slow-disk", type=float, metavar="MS", help="what is kept when every fsync takes so much longer"
+    )
     return parser.parse_args()
 
 
@@ -70,6 +74,24 @@ def compare(given: argparse.Namespace) -> dict[str, Any]:
             "peers": peers.told(), "machine": watch.told()}  # fmt: skip
 
 
+def slow_disk_of(given: argparse.Namespace) -> dict[str, Any]:
+    """The same loads on this disk and on one that is slower, in turn; the share of the steps that is kept."""
+    found: dict[str, dict[str, list[dict[str, Any]]]] = {load: {"quiet": [], "slow": []} for load in given.loads}
+    with Remit() as quiet, Remit(fsync_ms=given.slow_disk) as slow, Watch(lambda: (os.getpid(),)) as watch:
+        commits = {"quiet": quiet.commit_ms(), "slow": slow.commit_ms()}
+        rates = dict.fromkeys(given.loads, _GUESS)
+        for _ in range(given.rounds):
+            for load in given.loads:
+                for name, remit in (("quiet", quiet), ("slow", slow)):
+                    found[load][name].append(remit.measure(*LOADS[load], given.seconds, rates[load]))
+                rates[load] = found[load]["quiet"][-1]["steps_per_second"]
+    told = {load: {name: _medians(rounds) for name, rounds in by_name.items()} for load, by_name in found.items()}
+    for one in told.values():
+        one["kept"] = round(one["slow"]["steps_per_second"] / max(one["quiet"]["steps_per_second"], 0.1), 3)
+    return {"loads": told, "added_to_fsync_ms": given.slow_disk, "way": slow_disk.way(given.slow_disk),
+            "a_commit_ms": commits, "machine": watch.told()}  # fmt: skip
+
+
 def summary(by_name: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     """Medians over the rounds, and ratios of medians."""
     medians = {name: _medians(rounds) for name, rounds in by_name.items()}
@@ -99,7 +121,7 @@ def main() -> int:
     if given.profile:
         profile(given)
         return 0
-    print(json.dumps(compare(given), indent=1))
+    print(json.dumps(slow_disk_of(given) if given.slow_disk else compare(given), indent=1))
     return 0
 
 
