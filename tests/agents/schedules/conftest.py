@@ -11,7 +11,7 @@ from agents.runs.models import Run
 from agents.schedules.engine import fire_all
 from agents.schedules.models import Firing, Schedule
 from agents.schedules.plans import Plan
-from agents.schedules.services import create_schedule
+from agents.schedules.services import create_schedule, run_now
 from tests.houses import House
 
 MINUTELY = Plan(name="Round", kind="cron", expression="* * * * *", input="Look around", time_zone="Europe/Berlin")
@@ -37,6 +37,28 @@ class Rota:
         with self.house.in_tenant():
             Schedule.objects.filter(pk=schedule.pk).update(next_at=since, starts_at=since - timedelta(days=1))
         return self.read(schedule)
+
+    def wind_back_one(self, schedule: Schedule) -> None:
+        """Another moment, the next after the last one that was carried out, has come."""
+        last = self.firings(schedule)[-1].due_at
+        with self.house.in_tenant():
+            firings = Firing.objects.filter(schedule=schedule)
+            # The clock cannot be moved on, so what was is moved back.
+            for firing in firings.order_by("due_at"):
+                firings.filter(pk=firing.pk).update(due_at=firing.due_at - timedelta(minutes=1))
+            for run in Run.objects.exclude(submission=None):
+                Run.objects.filter(pk=run.pk).update(submission=f"{run.submission}-")
+            Schedule.objects.filter(pk=schedule.pk).update(next_at=last)
+
+    def rest(self, schedule: Schedule) -> None:
+        """Let no other moment come."""
+        with self.house.in_tenant():
+            Schedule.objects.filter(pk=schedule.pk).update(next_at=None)
+
+    def run_now(self, schedule: Schedule) -> Run:
+        """By hand."""
+        with self.house.in_tenant():
+            return run_now(actor=self.house.owner, schedule=schedule)
 
     def tick(self) -> None:
         """What the clock's tick does."""
