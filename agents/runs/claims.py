@@ -140,21 +140,32 @@ def wake(cursor: Cursor, run: UUID, waits_on: UUID) -> bool:
     return cursor.fetchone() is not None
 
 
+# Each part walks an index of its own, however many runs there are; a clock that is stable within the statement lets it.
 _DUE = """
-UPDATE runs_run SET rung_at = clock_timestamp() WHERE id IN (
-    SELECT id FROM runs_run WHERE
-        state = 'queued' AND rung_at < clock_timestamp() - make_interval(secs => %(patience)s)
-        OR state = 'running' AND lease_until < clock_timestamp()
-            AND rung_at < greatest(lease_until, clock_timestamp() - make_interval(secs => %(patience)s))
-        OR state = 'waiting' AND wake_at <= clock_timestamp()
-            AND rung_at < greatest(wake_at, clock_timestamp() - make_interval(secs => %(patience)s))
-    ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+WITH queued AS (
+    SELECT id FROM runs_run WHERE state = 'queued'
+        AND rung_at < statement_timestamp() - make_interval(secs => %(patience)s)
+    ORDER BY rung_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+), lost AS (
+    SELECT id FROM runs_run WHERE state = 'running' AND lease_until < statement_timestamp()
+        AND rung_at < greatest(lease_until, statement_timestamp() - make_interval(secs => %(patience)s))
+    ORDER BY lease_until LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+), slept AS (
+    SELECT id FROM runs_run WHERE state = 'waiting' AND wake_at <= statement_timestamp()
+        AND rung_at < greatest(wake_at, statement_timestamp() - make_interval(secs => %(patience)s))
+    ORDER BY wake_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+)
+UPDATE runs_run SET rung_at = clock_timestamp() WHERE id = ANY (ARRAY(
+    SELECT id FROM lost UNION ALL SELECT id FROM slept UNION ALL SELECT id FROM queued))
 RETURNING id
 """
 
 
 def due(patience: float, limit: int) -> list[UUID]:
-    """The runs whose bell was lost, whose lease or waiting time has run out; each is named again after `patience` s."""
+    """The runs whose bell was lost, whose lease or waiting time has run out: of each so many, those of longest ago.
+
+    Each is named again after `patience` seconds.
+    """
     with engine_transaction() as cursor:
         cursor.execute(_DUE, {"patience": patience, "limit": limit})
         return [row[0] for row in cursor.fetchall()]
