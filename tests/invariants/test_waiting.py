@@ -150,8 +150,9 @@ def test_ten_thousand_that_wait_cost_nothing(
         read = place.ask(_READ)
         among, held = place.load(), place.backends()
         read, answered = place.ask(_READ) - read, min(place.served() for _ in range(3))
-        print(f"\nload of one core: {alone:.3f} with none, {among:.3f} with {MANY} waiting; connections {connections}, "
-              f"{held}; {read} rows of runs read meanwhile; a fresh run took {quick:.2f} s, {answered:.2f} s")  # fmt: skip
+        print(f"\nload of one core: {alone:.3f} with none, {among:.3f} with {MANY} waiting; "
+              f"connections {connections}, {held}; {read} rows of runs read meanwhile; "
+              f"a fresh run took {quick:.2f} s, {answered:.2f} s")  # fmt: skip
         assert among - alone < SLIGHT
         assert read < MANY / 10, "nobody walks through those that wait"
         assert held <= connections + 1
