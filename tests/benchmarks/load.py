@@ -17,15 +17,15 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.benchmarks.settings")
 django.setup()
 
 from agents.runs.engine import advance  # noqa: E402 - after Django's set-up
-from tests.benchmarks.noop import answer_in_process, clock  # noqa: E402
+from tests.benchmarks.noop import answer_in_process, clock, shape  # noqa: E402
 from tests.benchmarks.profiles import profiled  # noqa: E402
 
 _SHOWN = 20_000  # latencies that are told at most
 
 
-def work_off(runs: list[UUID], at_once: int, seconds: float) -> int:
-    """Advance so many runs at once until the time is up, each to its end; how many were done."""
-    waiting, done, end = deque(runs), [], time.perf_counter() + seconds
+def work_off(runs: list[UUID], at_once: int, seconds: float) -> list[UUID]:
+    """Advance so many runs at once until the time is up, each to its end; those that were done."""
+    waiting, done, end = deque(runs), list[UUID](), time.perf_counter() + seconds
 
     def work() -> None:
         try:
@@ -44,7 +44,7 @@ def work_off(runs: list[UUID], at_once: int, seconds: float) -> int:
         thread.start()
     for thread in threads:
         thread.join()
-    return len(done)
+    return done
 
 
 def measured(runs: list[UUID], order: dict[str, Any]) -> dict[str, Any]:
@@ -52,10 +52,10 @@ def measured(runs: list[UUID], order: dict[str, Any]) -> dict[str, Any]:
     clock.__init__()  # type: ignore[misc] - begins anew, for all who hold it
     begun, used = time.perf_counter(), time.process_time()
     with profiled(order.get("profile", "")) as profile:
-        count = work_off(runs, order["at_once"], order["seconds"])
+        done = work_off(runs, order["at_once"], order["seconds"])
     gaps = sorted(clock.gaps)
     return {
-        "runs": count,
+        "done": [str(run) for run in done],
         "steps": clock.calls,
         "wall": time.perf_counter() - begun,
         "cpu": time.process_time() - used,
@@ -77,6 +77,7 @@ def main() -> None:
     """Read the order, warm up, wait for the go, work, tell."""
     order = json.loads(sys.stdin.readline())
     answer_in_process()
+    shape.calls, shape.at_a_time = order["calls"], order["at_a_time"]
     runs = [UUID(run) for run in order["runs"]]
     warm_up(runs[:2])
     print("ready", flush=True)

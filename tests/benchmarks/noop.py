@@ -1,9 +1,10 @@
-"""A tool that does nothing and a model that asks for it ten times: what is left of a step is what Remit adds to it."""
+"""A tool that does nothing and a model that asks for it: what is left of a step is what Remit adds to it."""
 
 import json
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,6 @@ from agents.catalogue.messages import Endpoint, ModelAnswer, ModelRequest
 from agents.labels import Integrity, Label
 from agents.tools.port import ToolDefinition, ToolEffect, ToolOutput, ToolRequest
 
-CALLS = 10  # tool steps of a run; two model calls stand around them
 TOOL = "bench.noop"
 SCHEMA = {
     "type": "object",
@@ -20,6 +20,14 @@ SCHEMA = {
     "required": ["number"],
     "additionalProperties": False,
 }
+
+
+@dataclass(slots=True)
+class Shape:
+    """How a run goes: so many calls of the tool, so many of them asked for in each of the model's answers."""
+
+    calls: int = 10
+    at_a_time: int = 10
 
 
 class Clock:
@@ -43,7 +51,7 @@ class Clock:
         self._last[run] = now
 
 
-clock = Clock()
+clock, shape = Clock(), Shape()
 
 
 class NoopKind:
@@ -60,14 +68,15 @@ class NoopKind:
 
 
 def answer(endpoint: Endpoint, request: ModelRequest) -> ModelAnswer:
-    """Ask for the tool ten times at once, then say that it is done."""
-    if any(item["type"] == "result" for item in request.items):
+    """Ask for the tool as the shape says, then say that it is done."""
+    done = sum(1 for item in request.items if item["type"] == "result")
+    if done >= shape.calls:
         return ModelAnswer(items=({"type": "message", "role": "assistant", "text": "done"},), input_tokens=400,
                            output_tokens=2)  # fmt: skip
     calls = tuple(
         {"type": "call", "call_id": f"call_{number}", "name": TOOL,
          "arguments": json.dumps({"number": number, "note": "the quick brown fox jumps over the lazy dog"})}
-        for number in range(CALLS)
+        for number in range(done, min(done + shape.at_a_time, shape.calls))
     )  # fmt: skip
     return ModelAnswer(items=calls, input_tokens=100, output_tokens=10)
 

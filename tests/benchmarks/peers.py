@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.loads import LOOP, Load
+
 # The best of its modes for each number at once; all were tried (docs/performance.md).
 _DBOS = {1: "dbos_direct", 16: "dbos_direct", 64: "dbos_direct"}
 _NAMES = {
@@ -22,12 +24,15 @@ class Peers:
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
 
-    def measure(self, at_once: int, processes: int, seconds: float) -> Iterator[tuple[str, dict[str, Any]]]:
-        """One measurement of each peer."""
+    def measure(self, load: Load, seconds: float) -> Iterator[tuple[str, dict[str, Any]]]:
+        """One measurement of each peer that bears this load."""
         if self.folder is None:
             return
-        yield "dbos", self._run(_DBOS[at_once], at_once, processes, seconds)
-        yield "celery_redis", self._run("celery_redis", at_once, 1, seconds, CELERY_PROCS=str(processes))
+        if load.shape is LOOP:
+            yield "openai_agents_on_dbos", self._run("oai_agents_dbos", load, load.processes, seconds)
+            return
+        yield "dbos", self._run(_DBOS[load.at_once], load, load.processes, seconds)
+        yield "celery_redis", self._run("celery_redis", load, 1, seconds, CELERY_PROCS=str(load.processes))
 
     def daemons(self) -> list[int]:
         """The servers that the peers use: what they take is not foreign."""
@@ -40,11 +45,11 @@ class Peers:
         """Whether there was anything to compare with."""
         return "measured in turn with Remit" if self.folder else "none: --peers names no harness, so Remit is alone"
 
-    def _run(self, peer: str, at_once: int, processes: int, seconds: float, **more: str) -> dict[str, Any]:
+    def _run(self, peer: str, load: Load, processes: int, seconds: float, **more: str) -> dict[str, Any]:
         assert self.folder is not None
         python, script = self.folder / "venv-durable" / "bin" / "python", self.folder / "harness" / "b_run.py"
         answer = subprocess.run(
-            [python, script, peer, str(at_once), str(processes), str(seconds)],
+            [python, script, peer, str(load.at_once), str(processes), str(seconds)],
             capture_output=True, text=True, timeout=seconds + _PATIENCE, env=os.environ | more, check=True,
         )  # fmt: skip
         line = next(line for line in answer.stdout.splitlines() if line.startswith("RESULT "))

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,54 +17,22 @@ import psycopg
 
 from config.launch.cluster import Cluster
 from tests.benchmarks import slow_disk
+from tests.benchmarks.loads import Load
 from tests.benchmarks.machine import cpu_of
+from tests.benchmarks.processes import ROOT, Process
 
-ROOT = Path(__file__).resolve().parents[2]
 DISK = "/var/tmp"  # not where a temporary file system may lie: there no commit would ever wait for a disk
-STEPS_A_RUN = 12  # ten calls of the tool, and the two model calls around them
 _WARM = 2  # runs that a worker process does before it is measured
 _SYNCS = "SELECT coalesce(sum(fsyncs), 0)::bigint FROM pg_stat_io WHERE object = 'wal'"
 _COMMITS = "SELECT xact_commit FROM pg_stat_database WHERE datname = 'remit'"
 _WRITTEN = """
-SELECT (SELECT count(*) FROM runs_step WHERE run_id = ANY(%(runs)s::uuid[]) AND state = 'succeeded'),
+SELECT (SELECT count(*) FROM runs_run WHERE id = ANY(%(runs)s::uuid[]) AND state = 'succeeded'),
+    (SELECT count(*) FROM runs_step WHERE run_id = ANY(%(runs)s::uuid[]) AND state = 'succeeded'),
     (SELECT count(*) FROM policies_policydecision WHERE run_id = ANY(%(runs)s::uuid[])),
     (SELECT count(*) FROM budgets_ledgerentry WHERE run_id = ANY(%(runs)s::uuid[])),
     (SELECT count(*) FROM audit_auditentry WHERE run_id = ANY(%(runs)s::uuid[])),
     (SELECT count(*) FROM runs_event WHERE run_id = ANY(%(runs)s::uuid[]))
 """
-
-
-class Process:
-    """One of our processes, spoken to by lines."""
-
-    def __init__(self, module: str, environment: Mapping[str, str]) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", module], cwd=ROOT, env=dict(environment), text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        )  # fmt: skip
-
-    def say(self, line: str) -> None:
-        """Send a line."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-
-    def hear(self) -> str:
-        """The next line; raises RuntimeError if the process has ended."""
-        assert self.process.stdout is not None
-        if line := self.process.stdout.readline():
-            return line.strip()
-        raise RuntimeError(f"A process of the benchmark ended with {self.process.wait()}.")
-
-    def end(self) -> None:
-        """Let it end, or end it."""
-        if self.process.stdin is not None:
-            self.process.stdin.close()
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
 
 
 @dataclass
@@ -130,17 +97,18 @@ class Remit:
                 times.append(time.perf_counter() - begun)
         return round(1e3 * median(times), 2)
 
-    def measure(self, at_once: int, processes: int, seconds: float, rate: float, profile: str = "") -> dict[str, Any]:
+    def measure(self, load: Load, seconds: float, rate: float, profile: str = "") -> dict[str, Any]:
         """Load for so many seconds. `rate` is what to expect, in steps a second: so many runs are queued before."""
-        share = at_once // processes
+        share = load.at_once // load.processes
         # Those at work when the time is up end their runs: so more are needed than fit.
-        count = int(rate * seconds / 10 * 1.5 / processes) + 2 * share + _WARM
-        given = [self.runs(count) for _ in range(processes)]
+        count = int(rate * seconds / load.shape.counted * 1.5 / load.processes) + 2 * share + _WARM
+        given = [self.runs(count) for _ in range(load.processes)]
         environment = self.environment | {"REMIT_POOL_SIZE": str(min(2 * share, 64))}
         workers = [Process("tests.benchmarks.load", environment) for _ in given]
+        order = {"at_once": share, "seconds": seconds, "profile": profile} | load.shape.as_json()
         try:
             for worker, runs in zip(workers, given, strict=True):
-                worker.say(json.dumps({"runs": runs, "at_once": share, "seconds": seconds, "profile": profile}))
+                worker.say(json.dumps(order | {"runs": runs}))
             for worker in workers:
                 worker.hear()
             time.sleep(0.5)
@@ -153,37 +121,39 @@ class Remit:
             for worker in workers:
                 worker.end()
         time.sleep(0.5)
-        done = [run for runs, one in zip(given, told, strict=True) for run in runs[_WARM : _WARM + one["runs"]]]
-        for runs, one in zip(given, told, strict=True):
-            self.stock += runs[_WARM + one["runs"] :]
-        return self._result(told, before, self._counters(), cpu) | {
-            "queue_ran_dry": any(one["runs"] == count - _WARM for one in told),
-            "written_a_run": self._written(done),
+        done = {run for one in told for run in one["done"]}
+        self.stock += [run for runs in given for run in runs[_WARM:] if run not in done]
+        return self._result(load, told, before, cpu) | {
+            "queue_ran_dry": any(len(one["done"]) == count - _WARM for one in told),
+            "written_a_run": self._written(load, list(done)),
         }
 
     def _counters(self) -> tuple[int, int]:
         return self.execute(_COMMITS)[0][0], self.execute(_SYNCS)[0][0]
 
-    def _written(self, runs: list[str]) -> dict[str, float]:
-        names = ("steps", "decisions", "ledger_movements", "audit_entries", "events")
-        counts = self.execute(_WRITTEN, {"runs": runs})[0]
-        return {name: round(count / max(len(runs), 1), 2) for name, count in zip(names, counts, strict=True)}
+    def _written(self, load: Load, runs: list[str]) -> dict[str, float]:
+        """What a run left behind. Raises RuntimeError unless all runs were whole."""
+        names = ("runs", "steps", "decisions", "ledger_movements", "audit_entries", "events")
+        counts = dict(zip(names, self.execute(_WRITTEN, {"runs": runs})[0], strict=True))
+        if counts["runs"] != len(runs) or counts["steps"] != len(runs) * load.shape.journaled:
+            raise RuntimeError(f"Of {len(runs)} runs not all succeeded with all their steps: {counts}.")
+        return {name: round(count / max(len(runs), 1), 2) for name, count in counts.items() if name != "runs"}
 
-    def _result(
-        self, told: list[dict[str, Any]], before: tuple[int, int], after: tuple[int, int], postgres: float
-    ) -> dict[str, Any]:
-        steps, wall = sum(one["steps"] for one in told), max(one["wall"] for one in told)
-        gaps = sorted(gap for one in told for gap in one["gaps"]) or [0.0]
+    def _result(self, load: Load, told: list[dict[str, Any]], before: tuple[int, int], cpu: float) -> dict[str, Any]:
+        commits, syncs = (after - former for after, former in zip(self._counters(), before, strict=True))
+        runs, wall = sum(len(one["done"]) for one in told), max(one["wall"] for one in told)
+        steps = runs * load.shape.counted
+        gaps = sorted(gap / load.shape.steps_a_gap for one in told for gap in one["gaps"]) or [0.0]
         each = max(steps, 1)
         return {
             "steps_per_second": round(steps / wall, 1),
-            "journaled_steps_per_second": round(sum(one["runs"] for one in told) * STEPS_A_RUN / wall, 1),
+            "journaled_steps_per_second": round(runs * load.shape.journaled / wall, 1),
             "p50_ms": round(1e3 * gaps[len(gaps) // 2], 2),
             "p99_ms": round(1e3 * gaps[min(len(gaps) - 1, int(len(gaps) * 0.99))], 2),
-            "commits_a_step": round((after[0] - before[0]) / each, 3),
-            "wal_syncs_a_step": round((after[1] - before[1]) / each, 3),
+            "commits_a_step": round(commits / each, 3),
+            "wal_syncs_a_step": round(syncs / each, 3),
             "client_cpu_us_a_step": round(1e6 * sum(one["cpu"] for one in told) / each),
-            "postgres_cpu_us_a_step": round(1e6 * postgres / each),
+            "postgres_cpu_us_a_step": round(1e6 * cpu / each),
             "steps": steps,
             "profile": [line for one in told for line in one["profile"]],
         }

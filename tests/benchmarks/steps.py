@@ -18,12 +18,12 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "platform")]
 
 from tests.benchmarks import slow_disk  # noqa: E402 - after the source roots
+from tests.benchmarks.loads import LOADS, USUAL  # noqa: E402
 from tests.benchmarks.machine import Watch  # noqa: E402
 from tests.benchmarks.peers import Peers  # noqa: E402
 from tests.benchmarks.remit import Remit  # noqa: E402
 from tests.benchmarks.statements import PRELOADED, reset, statements  # noqa: E402
 
-LOADS = {"1": (1, 1), "16": (16, 1), "64": (64, 1), "64/2": (64, 2)}  # at once, processes
 _GUESS = 150.0  # steps a second, before anything was measured
 
 
@@ -32,7 +32,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--loads", nargs="+", choices=LOADS, default=list(LOADS), help="runs at once[/processes]")
+    parser.add_argument("--loads", nargs="+", choices=LOADS, default=USUAL, help="runs at once[/processes]")
     parser.add_argument("--peers", type=Path, help="folder of the peers' harness; without it Remit is alone")
     parser.add_argument(
         "--profile", choices=("calls", "samples"), nargs="?", const="calls",
@@ -46,11 +46,11 @@ def arguments() -> argparse.Namespace:
 
 def profile(given: argparse.Namespace) -> None:
     """One load, one process, as text: functions, then statements."""
-    at_once, processes = LOADS[given.loads[0]]
+    load = LOADS[given.loads[0]]
     with Remit(settings=PRELOADED) as remit:
-        rate = remit.measure(at_once, processes, 2, _GUESS)["steps_per_second"]
+        rate = remit.measure(load, 2, _GUESS)["steps_per_second"]
         reset(remit)
-        found = remit.measure(at_once, processes, given.seconds, rate, given.profile)
+        found = remit.measure(load, given.seconds, rate, given.profile)
         print("\n".join(found.pop("profile")))
         print("\n".join(["", *statements(remit, found["steps"])]))
         print(json.dumps(found))
@@ -64,11 +64,10 @@ def compare(given: argparse.Namespace) -> dict[str, Any]:
         rates = dict.fromkeys(given.loads, _GUESS)
         for _ in range(given.rounds):
             for load in given.loads:
-                at_once, processes = LOADS[load]
-                one = remit.measure(at_once, processes, given.seconds, rates[load])
+                one = remit.measure(LOADS[load], given.seconds, rates[load])
                 rates[load] = one["steps_per_second"]
                 found[load].setdefault("remit", []).append(one)
-                for name, result in peers.measure(at_once, processes, given.seconds):
+                for name, result in peers.measure(LOADS[load], given.seconds):
                     found[load].setdefault(name, []).append(result)
     return {"loads": {load: summary(by_name) for load, by_name in found.items()},
             "peers": peers.told(), "machine": watch.told()}  # fmt: skip
@@ -83,7 +82,7 @@ def slow_disk_of(given: argparse.Namespace) -> dict[str, Any]:
         for _ in range(given.rounds):
             for load in given.loads:
                 for name, remit in (("quiet", quiet), ("slow", slow)):
-                    found[load][name].append(remit.measure(*LOADS[load], given.seconds, rates[load]))
+                    found[load][name].append(remit.measure(LOADS[load], given.seconds, rates[load]))
                 rates[load] = found[load]["quiet"][-1]["steps_per_second"]
     told = {load: {name: _medians(rounds) for name, rounds in by_name.items()} for load, by_name in found.items()}
     for one in told.values():
