@@ -80,7 +80,7 @@ def says(text: str) -> list[dict[str, Any]]:
              "content": [{"type": "output_text", "text": text, "annotations": []}]}]  # fmt: skip
 
 
-def calls(name: str, **arguments: Any) -> list[dict[str, Any]]:
+def calls(name: str, /, **arguments: Any) -> list[dict[str, Any]]:
     """A model's wish to call a tool."""
     return [{"type": "function_call", "id": "f", "call_id": f"call_{uuid7()}", "name": name.replace(".", "__"),
              "arguments": json.dumps(arguments), "status": "completed"}]  # fmt: skip

@@ -117,7 +117,7 @@ def _open(work: Work) -> Window:
         work.label = work.label.join(memory.label_of(remembered))
     past = Past()
     if work.session.turns > 1 or run.relation or any(map(is_compaction, work.steps)):
-        past = past_of(run, ENGINE)
+        past = past_of(run, work.steps, ENGINE)
         release_connection()
         # The session's label holds all this already; but a fork may look back into another session.
         work.label = work.label.join(past.label)
@@ -126,8 +126,7 @@ def _open(work: Work) -> Window:
     window.summary, window.lead = past.summary, lead_of(work, past.summary)
     _take(work, window)
     last = measured(work.steps)
-    summed_up = Place(past.summary.run_id, past.summary.number) if past.summary else None
-    for place in (past.left_out, summed_up, place_of(last.input.get("dropped")) if last else None):
+    for place in (past.left_out, past.summed_up, place_of(last.input.get("dropped")) if last else None):
         if place is not None:
             window.skip(place)
     return window

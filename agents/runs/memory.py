@@ -34,7 +34,7 @@ def problem_of(memory: Memory, name: str, value: Any) -> str:
 
 
 def _size(value: Any) -> int:
-    return len(json.dumps(value, ensure_ascii=False).encode())
+    return len(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
 
 
 def label_of(memory: Memory) -> Label:
@@ -69,3 +69,16 @@ def write(cursor: Cursor, session: Any, name: str, entry: Mapping[str, Any]) -> 
         "UPDATE runs_session SET memory = memory || jsonb_build_object(%s::text, %s::jsonb) WHERE id = %s",
         (name, json.dumps(entry), session),
     )
+
+
+def forget(cursor: Cursor, session: Any, name: str) -> None:
+    """Take one name away."""
+    cursor.execute("UPDATE runs_session SET memory = memory - %s::text WHERE id = %s", (name, session))
+
+
+def locked(cursor: Cursor, session: Any) -> dict[str, dict[str, Any]]:
+    """The memory as it stands; the session's row is locked, so that the limits hold."""
+    cursor.execute("SELECT memory FROM runs_session WHERE id = %s FOR NO KEY UPDATE", (session,))
+    found = cursor.fetchone()[0]
+    memory: dict[str, dict[str, Any]] = json.loads(found) if isinstance(found, str) else found
+    return memory

@@ -1,11 +1,11 @@
 """What a run does next, from its journal alone: pure, so that any worker comes to the same answer."""
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from agents.runs.models import Step, StepKind, StepState
+from agents.runs.window import is_compaction
 
 _CALLS = {StepKind.TOOL_CALL, StepKind.DELEGATION}
 _OVER = {StepState.SUCCEEDED, StepState.FAILED, StepState.REFUSED}
@@ -66,7 +66,8 @@ def next_move(steps: Sequence[Step]) -> Move:
         if step.state == StepState.UNKNOWN or (step.kind in _CALLS and step.state == StepState.WAITING):
             return Await(step)
     wait = next((step for step in steps if step.state == StepState.WAITING), None)
-    last = next((step for step in reversed(steps) if step.kind == StepKind.MODEL_CALL), None)
+    asked = (step for step in reversed(steps) if step.kind == StepKind.MODEL_CALL and not is_compaction(step))
+    last = next(asked, None)
     if last is None or (wait is not None and not wait.call_id):
         return AskModel(wait=wait)
     if last.state == StepState.FAILED:
@@ -82,24 +83,3 @@ def next_move(steps: Sequence[Step]) -> Move:
     if any(item["type"] == "call" for item in items):
         return AskModel()
     return Finish("\n".join(item["text"] for item in items if item["type"] == "message"))
-
-
-def conversation(question: Any, steps: Iterable[Step]) -> list[dict[str, Any]]:
-    """The neutral items that the model is to see: the input, what it said, and what its calls gave."""
-    text = question if isinstance(question, str) else json.dumps(question, ensure_ascii=False)
-    items: list[dict[str, Any]] = [{"type": "message", "role": "user", "text": text}]
-    for step in steps:
-        if step.kind == StepKind.MODEL_CALL and step.state == StepState.SUCCEEDED:
-            items += (step.output or {}).get("items", [])
-        elif step.kind in _CALLS and step.state in _OVER:
-            items.append({"type": "result", "call_id": step.call_id, "output": told(step)})
-    return items
-
-
-def told(step: Step) -> str:
-    """What the model is told of a call: its output, or why there is none."""
-    if step.state == StepState.REFUSED:
-        return json.dumps({"refused": step.error}, ensure_ascii=False)
-    if step.state == StepState.FAILED:
-        return json.dumps({"failed": step.error}, ensure_ascii=False)
-    return json.dumps(step.output, ensure_ascii=False)

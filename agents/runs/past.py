@@ -17,10 +17,14 @@ _APART = (Relation.FORK, Relation.REPLAY)
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """`units` from the oldest on, after `left_out`; `summary` stands for what is before. `label` is the join of all."""
+    """`units` from the oldest on; `summary` stands for all up to `summed_up`, and nothing up to `left_out` is shown.
+
+    `label` is the join of all.
+    """
 
     units: list[Unit] = field(default_factory=list)
     summary: Summary | None = None
+    summed_up: Place | None = None
     left_out: Place | None = None
     scale: float = 1.0
     label: Label = field(default_factory=lambda: join([]))
@@ -34,27 +38,47 @@ def turns_of(session: UUID, using: str = "default") -> list[Run]:
     return [run for run in runs if run.id not in replaced]
 
 
-def past_of(run: Run, using: str = "default") -> Past:
-    """What is before a run. A fork or a replay has behind it what the run had that it was made from."""
-    anchor = run
-    while anchor.relation in _APART and anchor.former_id is not None:
-        anchor = Run.objects.using(using).get(pk=anchor.former_id)
-    former = [one for one in turns_of(anchor.session_id, using) if one.created_at < anchor.created_at]
-    former = [one for one in former if one.id not in {run.id, anchor.id}][-_MOST_TURNS:]
-    summary = _summary(anchor, run, former, using)
-    start = _start(summary, former)
-    steps = _steps([one.id for one in former[start:]], using)
+def past_of(run: Run, own: Iterable[Step] = (), using: str = "default") -> Past:
+    """What is before a run; `own` are its steps so far.
+
+    A fork or a replay has behind it what the run had that it was made from, and sums it up by itself.
+    """
+    line = _line(run, using)
+    former = _before(line[-1], using)[-_MOST_TURNS:]
+    summary = _summary(line, former, own, using)
+    start = next((at for at, one in enumerate(former) if summary and one.id == summary.run_id), None)
+    if start is None:
+        start = len(former) if summary else 0
+    steps = _steps([one.id for one in former[start:] or former[-1:]], using)
     units: list[Unit] = []
     for one in former[start:]:
         units += exchange(one.id, one.input, one.input_label, steps[one.id], one.state)
     labels = [Label.from_json(label) for unit in units for label in unit.labels]
+    place = None
     if summary is not None:
         labels.append(Label.from_json(summary.label))
+        place = Place(run.id if summary.run_id in {one.id for one in line} else summary.run_id, summary.number)
     last = measured(steps[former[-1].id]) if former else None
     return Past(
-        units, summary, place_of(last.input.get("dropped")) if last else None,
+        units, summary, place, place_of(last.input.get("dropped")) if last else None,
         scale_of(last.input.get("counted", 0), last.usage.get("input_tokens")) if last else 1.0, join(labels),
     )  # fmt: skip
+
+
+def _line(run: Run, using: str) -> list[Run]:
+    """A run and those that it was made from, to the one that stands in the session by itself."""
+    line = [run]
+    while line[-1].relation in _APART and line[-1].former_id is not None:
+        line.append(Run.objects.using(using).get(pk=line[-1].former_id))
+    return line
+
+
+def _before(run: Run, using: str) -> list[Run]:
+    turns = [one for one in turns_of(run.session_id, using) if one.created_at < run.created_at and one.id != run.id]
+    if turns and turns[0].relation in _APART:
+        # The session began as a copy of another one.
+        return _before(_line(turns[0], using)[-1], using) + turns
+    return turns
 
 
 def measured(steps: Iterable[Step]) -> Step | None:
@@ -73,18 +97,16 @@ def place_of(written: object) -> Place | None:
     return Place(UUID(written["run"]), int(written["step"]))
 
 
-def _summary(anchor: Run, run: Run, former: list[Run], using: str) -> Summary | None:
-    """The newest that was made of nothing later than what is before the run; its own ones count too."""
-    allowed = [one.id for one in former]
-    rows = Summary.objects.using(using).filter(session_id__in={anchor.session_id, run.session_id})
-    own = Q(run_id=run.id) | Q(run_id=anchor.id, number=0)
-    return rows.filter(Q(run_id__in=allowed) | own).order_by("created_at", "id").last()
-
-
-def _start(summary: Summary | None, former: list[Run]) -> int:
-    if summary is None:
-        return 0
-    return next((at for at, one in enumerate(former) if one.id == summary.run_id), len(former))
+def _summary(line: list[Run], former: list[Run], own: Iterable[Step], using: str) -> Summary | None:
+    """The newest one that the run made itself, or that was there before it began."""
+    made = [step.output["summary"] for step in own if is_compaction(step) and step.output and "summary" in step.output]
+    if made:
+        return Summary.objects.using(using).get(pk=made[-1])
+    anchor = line[-1]
+    rows = Summary.objects.using(using).filter(
+        session_id__in={anchor.session_id, *(one.session_id for one in former)}, created_at__lt=anchor.created_at
+    )
+    return rows.filter(run_id__in=[anchor.id, *(one.id for one in former)]).order_by("created_at", "id").last()
 
 
 def _steps(runs: list[UUID], using: str) -> defaultdict[UUID, list[Step]]:

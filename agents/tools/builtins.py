@@ -6,4 +6,8 @@ They need no connector: a version that lists one in its tools may use it.
 BUILTIN_CONNECTOR = "remit"
 BUILTIN_TOOLS: dict[str, str] = {
     "remit.wait": "agents.runs.builtins.waiting.WaitUntil",
+    "remit.remember": "agents.runs.builtins.remembering.Remember",
+    "remit.recall": "agents.runs.builtins.remembering.Recall",
+    "remit.save_file": "agents.runs.builtins.filing.SaveFile",
+    "remit.read_file": "agents.runs.builtins.filing.ReadFile",
 }
