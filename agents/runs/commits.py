@@ -6,6 +6,7 @@ of them turns out to be void, nothing is written at all, and each is then commit
 """
 
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -104,6 +105,7 @@ class Commit:
     cost: int = 0
     last_event: int = 0
     is_pausing: bool = False
+    began: float = field(default_factory=time.monotonic)
 
     @property
     def all_outcomes(self) -> list[Pending]:

@@ -1,13 +1,16 @@
 """A run's commits, one after the other, and what the worker knows kept in step with them."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import Error
 
 from agents.gate import Admission, Verdict
+from agents.runs.claims import StaleLeaseError
 from agents.runs.commits import Commit, Entries, Event, Pending
 from agents.runs.committer import InterruptedRunError, commit_alone, committer, why_not, write_own
 from agents.runs.journal import StepOutcome, StepRow, engine_transaction
@@ -89,6 +92,9 @@ class Writer:
         self.work.run.events_written = commit.last_event
         self.work.run.pause_requested = commit.is_pausing
         self._outcomes, self._events, self._label = [], [], self.work.label
+        if time.monotonic() - commit.began > settings.RUN_LEASE_SECONDS:
+            # The answer came so late that another worker may have the run by now: nothing is done on its strength.
+            raise StaleLeaseError(self.work.run.id)
         keeper.moved(self.work.lease)
 
 
