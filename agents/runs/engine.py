@@ -21,7 +21,7 @@ from agents.labels import Label
 from agents.runs import actions, calls, context
 from agents.runs.builtins.port import Done, Over, builtin, is_builtin
 from agents.runs.builtins.results import begun, looked
-from agents.runs.children import cancel_below, child_outcome, create_child, wake_above, wake_if_ended
+from agents.runs.children import cancel_below, create_child, outcomes_of, void_waits, wake_above, wake_if_ended
 from agents.runs.claims import Change, Lease, StaleLeaseError, claim
 from agents.runs.committer import committer
 from agents.runs.compaction import compact
@@ -131,6 +131,7 @@ class _Advance:
 
     def _admit(self) -> bool:
         """Ask the gate whether this run may start; it opens the run's budget."""
+        self.work.refresh()
         action = actions.run_start(self.work)
         admission = self._judge(action, lambda _: Change(admitted=True), step=None, alone=False)
         if admission.effect is Effect.ALLOW:
@@ -264,12 +265,13 @@ class _Advance:
         def begin(entries: Entries) -> Change:
             child = create_child(entries.cursor, self.work, step, action)
             step.child_id = child
-            return Change(state=RunState.WAITING, waits_for=Wait.CHILD, waits_on=child)
+            return Change()
 
         admission = self._judge(action, begin, step=step, wait=wait)
         if admission.effect is Effect.ALLOW and step.child_id is not None:
             self.bells.append(step.child_id)
-        return admission.effect is Effect.DENY
+        # Whatever else is delegated in the same answer begins before any of it is awaited.
+        return admission.effect is not Effect.ASK
 
     def _do_builtin(self, action: Action, step: StepRow, wait: Step | None) -> bool:
         step.state, goes_on = StepState.SUCCEEDED, False
@@ -372,16 +374,16 @@ class _Advance:
             return self._doubt(step)
         if is_builtin(step.name):
             return self._await_builtin(step)
-        outcome = child_outcome(step)
-        if outcome is None:
-            # It may end between the look and the wait: so it is looked at once more when this run's row is locked.
-            self._wait(
-                Wait.CHILD, step.child_id, None,
-                lambda cursor: self.bells.extend(wake_if_ended(cursor, self.work.run.id, step.child_id)),
-            )  # fmt: skip
+        awaited = [one for one in self.work.steps if one.kind == StepKind.DELEGATION and one.state == StepState.WAITING]
+        outcomes = outcomes_of(awaited)
+        if outcomes is None:
+            # The last may end between the look and the wait: so it is looked once more when this run's row is locked.
+            run = self.work.run.id
+            self._wait(Wait.CHILD, run, None, lambda cursor: self.bells.extend(wake_if_ended(cursor, run)))
             return False
-        self.work.label = self.work.label.join(Label.from_json(outcome.label or {}))
-        self.writer.outcome(outcome, 0)
+        for outcome in outcomes:
+            self.work.label = self.work.label.join(Label.from_json(outcome.label or {}))
+            self.writer.outcome(outcome, 0)
         return True
 
     def _wait(
@@ -407,6 +409,8 @@ class _Advance:
     def _ends(self, entries: Entries, state: RunState, failure: str) -> None:
         run = self.work.run.id
         # The order of locks: approvals, budgets, questions, then runs from the root downwards; everywhere.
+        if any(is_builtin(step.name) for step in self.work.steps):
+            entries.before(lambda cursor: void_waits(cursor, run))
         entries.before(lambda cursor: self.bells.extend(wake_above(cursor, run)))
         entries.afterwards(lambda cursor: self.bells.extend(cancel_below(cursor, run)))
         entries.ended(state, failure)

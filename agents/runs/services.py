@@ -1,6 +1,5 @@
 """Verbs on runs."""
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,17 +8,19 @@ from django.db import IntegrityError, connection, transaction
 from agents.labels import Integrity, Label, join
 from agents.registry.models import Agent, AgentState, AgentVersion
 from agents.runs.claims import wake
+from agents.runs.inputs import check_input
 from agents.runs.models import ENDED, Event, Run, RunState, Session, SessionState, Step, StepState, Wait
 from agents.runs.tasks import ring
+from agents.runs.telling import tell
 from foundation.actors import Actor
 from foundation.audit.plain import plain_text
 from foundation.audit.record import entry, record
 from foundation.errors import ConflictError, InvalidError
 from foundation.ids import uuid7
-from foundation.inputs import checked_json, refuse_agent
+from foundation.inputs import refuse_agent
 from foundation.organisations.models import Organisation
 
-MAX_INPUT = 1_000_000  # characters
+_RESOLVED = {"done": StepState.SUCCEEDED, "failed": StepState.FAILED, "retry": StepState.INTENDED}
 
 
 @transaction.atomic
@@ -50,7 +51,7 @@ def start_run(
         raise InvalidError(
             f"{agent.name} is {agent.get_state_display()}: only an active agent with a version starts runs."
         )
-    _check_input(input)
+    check_input(input)
     asked = Label(Integrity.TRUSTED if trusted else Integrity.UNTRUSTED, sources=frozenset({f"input:{source}"}))
     label = asked.as_json()
     organisation = Organisation.objects.get(pk=agent.organisation_id)
@@ -123,14 +124,6 @@ def _same(former: Run, agent: Agent, given: str | dict[str, Any]) -> Run:
     return former
 
 
-def _check_input(given: str | dict[str, Any]) -> None:
-    text = json.dumps(checked_json(given, 6 * MAX_INPUT, "input"), ensure_ascii=False)
-    if len(text) > MAX_INPUT:
-        raise InvalidError(f"The input is longer than {MAX_INPUT:,} characters: shorten it.", field="input")
-    if plain_text(text) != text:
-        raise InvalidError("The input holds half a character (a lone surrogate): take it out.", field="input")
-
-
 @transaction.atomic
 def cancel_run(*, actor: Actor, run: Run, reason: str = "") -> None:
     """Ask a run to end; it does so before its next act. Its children end too."""
@@ -174,6 +167,9 @@ def resolve_unknown(*, actor: Actor, run: Run, number: int, outcome: str, eviden
         entry(actor, f"step.resolve.{outcome}", target_kind="step", target_id=found.id, target_name=step.name,
               run=found.id, step=number, reason=evidence)
     )  # fmt: skip
+    state = _RESOLVED[outcome]
+    tell(found, f"step.{state.value}", {"step": number, "kind": step.kind, "name": step.name, "state": state.value,
+                                        "resolved": outcome})  # fmt: skip
     with connection.cursor() as cursor:
         wake(cursor, found.id, found.waits_on or found.id)
     transaction.on_commit(lambda: ring(found.id), robust=True)
