@@ -9,6 +9,7 @@ from django.db import transaction
 from agents.registry.models import Agent
 from agents.runs.models import Run
 from agents.runs.services import start_run
+from agents.schedules.calls import secret_context
 from agents.schedules.models import Firing, FiringState, Schedule, Trigger
 from agents.schedules.owners import owner_by
 from agents.schedules.plans import Plan, checked, database_now, first_after
@@ -176,11 +177,6 @@ def delete_trigger(*, actor: Actor, trigger: Trigger, reason: str = "") -> None:
     found = _held(trigger)
     record(_told(actor, "trigger.delete", found, reason))
     found.delete()
-
-
-def secret_context(trigger: UUID) -> str:
-    """What a trigger's secret is sealed for."""
-    return f"trigger:{trigger}"
 
 
 def _new_secret() -> str:

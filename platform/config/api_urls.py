@@ -7,6 +7,9 @@ from rest_framework.routers import SimpleRouter
 from agents.catalogue.api import LanguageModelEndpoints, ProviderEndpoints
 from agents.registry.api import AgentEndpoints
 from agents.runs.api import RunEndpoints, SessionEndpoints
+from agents.runs.workers_api import WorkerEndpoints
+from agents.schedules.api import ScheduleEndpoints
+from agents.schedules.trigger_api import TriggerDoor, TriggerEndpoints
 from agents.tools.api import ConnectorEndpoints, CredentialEndpoints, ToolEndpoints
 from console.api.audit import AuditEndpoints
 from console.api.grants import GrantEndpoints
@@ -33,6 +36,8 @@ for prefix, endpoints in {
     "agents": AgentEndpoints,
     "sessions": SessionEndpoints,
     "runs": RunEndpoints,
+    "schedules": ScheduleEndpoints,
+    "triggers": TriggerEndpoints,
     "policies": PolicyEndpoints,
     "decisions": DecisionEndpoints,
     "budgets": BudgetEndpoints,
@@ -44,6 +49,8 @@ for prefix, endpoints in {
 urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(authentication_classes=[], permission_classes=[]), name="api-schema"),
     path("v1/organisation", OrganisationEndpoints.as_view({"get": "show_own"}), name="api-organisation"),
+    path("v1/workers", WorkerEndpoints.as_view({"get": "show_workers"}), name="api-workers"),
+    path("v1/triggers/<uuid:identifier>/call", TriggerDoor.as_view(), name="api-trigger-door"),
     path("v1/", include(router.urls)),
     re_path(r"^.*$", UnknownEndpoint.as_view(), name="api-unknown"),
 ]

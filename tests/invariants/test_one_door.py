@@ -24,6 +24,7 @@ from tests.foundation.api.world import BASE, Api, World, furnish, make_organisat
 
 EXEMPT = {
     "api/schema/": "the document describes the product, and holds nobody's data",
+    "api/v1/triggers/<uuid:identifier>/call": "whoever calls it signs the call; the signature is the proof",
     "api/^.*$": "says that there is nothing at an address, and nothing else",
     "csp-report": "a browser reports what it blocked, from any page; nothing is kept but a line of log",
     "theme": "a cookie of the visitor's own",
@@ -98,7 +99,7 @@ def test_every_endpoint_is_in_the_document() -> None:
 
 
 def _plain(address: str) -> str:
-    for given, plain in (("(?P<id>[^/]+)", "{id}"), ("(?P<number>[0-9]{1,9})", "{number}"), ("^", ""), ("$", "")):
+    for given, plain in (("(?P<id>[^/]+)", "{id}"), ("(?P<number>[0-9]{1,9})", "{number}"), ("(?P<other>[^/]+)", "{other}"), ("^", ""), ("$", "")):
         address = address.replace(given, plain)
     return address.replace(r"\Z", "")
 
@@ -146,11 +147,18 @@ def bodies(world: World) -> dict[str, Any]:
         "providers_create": {"slug": "second", "name": "Second", "base_url": "https://two.example.org/v1"},
         "runs_cancel": {"reason": "Enough."},
         "runs_create": {"agent": str(things["agents"]), "input": "Hello"},
+        "runs_fork": {"step": 0},
+        "runs_pause": {"reason": "Let me look."},
         "runs_resolve_unknown": {"step": 1, "outcome": "failed", "evidence": "The ledger says so."},
+        "schedules_change": {"name": "Renamed"},
+        "schedules_create": {"agent": str(things["agents"]), "name": "Hourly", "kind": "cron",
+                             "expression": "0 * * * *", "input": "Hello"},
         "services_create": {"name": "Helper"},
         "services_suspend": {"reason": "Away."},
         "teams_change": {"name": "Renamed"},
         "teams_create": {"slug": "below", "name": "Below", "parent": desk},
+        "triggers_change": {"name": "Renamed"},
+        "triggers_create": {"agent": str(things["agents"]), "name": "Shop"},
     }  # fmt: skip
 
 
@@ -163,7 +171,8 @@ def ask(api: Api, operation: Operation, world: World) -> Any:
     resource = operation.path.removeprefix(f"{BASE}/").partition("/")[0]
     thing = str(world.things.get(resource, UUID(int=0)))
     body = bodies(world).get(operation.name, {}) if operation.method in {"POST", "PATCH"} else None
-    return api.call(operation.method, operation.path.replace("{id}", thing).replace("{number}", "1"), body)
+    path = operation.path.replace("{id}", thing).replace("{other}", thing).replace("{number}", "1")
+    return api.call(operation.method, path, body)
 
 
 def test_every_body_of_the_matrix_is_used() -> None:

@@ -1,5 +1,6 @@
 """One transaction for each request, in the tenant of whoever acts; refusals are recorded after its roll-back."""
 
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import cast
@@ -19,10 +20,10 @@ from foundation.identity.refusals import anonymous
 from foundation.identity.requests import address_of, bearer_token, request_id_of
 from foundation.tenancy.context import enter
 
-# The first never ask the database; the pages of sign-in open transactions of their own, because what they count and
-# record must outlive a refusal.
+# The first never ask the database; the pages of sign-in and the doors for signed calls open transactions of their own,
+# because what they count and record must outlive a refusal.
 WITHOUT_ACTOR = ("/healthz", "/readyz", "/static/")
-WITHOUT_TENANT = ("/sign-in/",)
+WITHOUT_TENANT = re.compile(r"/sign-in/.*|/api/v1/[a-z-]+/[^/]+/call", re.DOTALL)
 
 
 class ActorRequest(HttpRequest):
@@ -54,7 +55,7 @@ class ActorMiddleware:
             given.actor = anonymous(request=request_id_of(request), address=address_of(request))
             return self._get_response(request)
         given.actor = _authenticate(request)
-        alone = request.path_info.startswith(WITHOUT_TENANT)
+        alone = WITHOUT_TENANT.fullmatch(request.path_info) is not None
         response = self._get_response(request) if alone else self._answer(given)
         if response.status_code == HTTPStatus.FORBIDDEN:
             _record_refusal(given, response)

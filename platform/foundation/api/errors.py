@@ -14,6 +14,7 @@ from rest_framework.response import Response
 
 from foundation.access.guards import RefusedError, UnknownError
 from foundation.access.middleware import note_refusal
+from foundation.api.signatures import SIGNATURE, SignatureError
 from foundation.errors import ConflictError, InvalidError
 
 logger = logging.getLogger(__name__)
@@ -70,6 +71,10 @@ def _invalid(error: Any) -> Described:
     return 400, {"detail": error.message, **errors}, {}
 
 
+def _unsigned(error: Any) -> Described:
+    return 401, {"detail": str(error)}, {"WWW-Authenticate": SIGNATURE}
+
+
 def _malformed(error: Any) -> Described:
     errors = flatten(error.detail)
     first = next(iter(errors.items()), ("", ["The request is not valid."]))
@@ -109,6 +114,7 @@ _KNOWN: Sequence[tuple[Kinds, Describe]] = (
     (RefusedError, _refused),
     ((UnknownError, Http404), _plain(404)),
     (InvalidError, _invalid),
+    (SignatureError, _unsigned),
     (ConflictError, _plain(409)),
     (exceptions.ValidationError, _malformed),
     (exceptions.APIException, _framework),

@@ -18,7 +18,7 @@ WINDOW = 300  # seconds between the sender's clock and ours
 
 _VERSION = "v1="
 _TIMESTAMP = re.compile(r"[0-9]{1,12}", re.ASCII)
-_DELIVERY = re.compile(r"[A-Za-z0-9_-]{1,80}", re.ASCII)
+_DELIVERY = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
 
 class SignatureError(Exception):
@@ -39,7 +39,7 @@ def check(secret: str, headers: Mapping[str, str], body: bytes, now: datetime) -
         raise SignatureError(f"Send {TIMESTAMP} (Unix seconds) and {SIGNATURE} (v1=<HMAC-SHA256>).")
     delivery = given.get(DELIVERY.lower(), "")
     if delivery and not _DELIVERY.fullmatch(delivery):
-        raise SignatureError(f"{DELIVERY} must be 1 to 80 letters, digits, hyphens or underscores.")
+        raise SignatureError(f"{DELIVERY} must be 1 to 64 letters, digits, hyphens or underscores.")
     expected = sign(secret, int(written), body, delivery)
     # In bytes: the comparison of texts refuses letters outside of ASCII, which anybody may send.
     if not hmac.compare_digest(signature.encode("utf-8", "replace"), expected.encode()):

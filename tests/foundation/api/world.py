@@ -16,6 +16,8 @@ from agents.catalogue.services import add_language_model, add_provider, set_pric
 from agents.registry.services import activate_agent, create_agent, publish_version, serve_version
 from agents.runs.models import Run, Step, StepKind, StepState
 from agents.runs.services import start_run
+from agents.schedules.plans import Plan
+from agents.schedules.services import create_schedule, create_trigger
 from agents.tools.models import Tool
 from agents.tools.services import add_connector, add_credential
 from foundation.access.models import Grant
@@ -175,6 +177,9 @@ def furnish(world: World) -> World:
         )  # fmt: skip
         run = start_run(actor=world.actor("operator"), agent=agent, title=canary, input=canary)
         service = create_service(actor=shell, organisation=organisation, name=canary)
+        hourly = Plan(name=canary, kind="cron", expression="0 * * * *", input=canary)
+        schedule = create_schedule(actor=world.actor("builder"), agent=agent, plan=hourly)
+        trigger, _ = create_trigger(actor=world.actor("builder"), agent=agent, name=canary)
         world.things = {
             "teams": world.team.id, "people": world.people["viewer"].id, "services": service.id,
             "grants": Grant.objects.get(principal=world.people["viewer"]).id,
@@ -182,6 +187,7 @@ def furnish(world: World) -> World:
             "language-models": model.id, "credentials": credential.id, "connectors": connector.id,
             "tools": Tool.objects.get(name="papers.search").id, "agents": agent.id, "sessions": run.session_id,
             "runs": run.id, "policies": policy.id, "budgets": budget.id,
+            "schedules": schedule.id, "triggers": trigger.id,
         }  # fmt: skip
     world.things |= judge(run)
     return world

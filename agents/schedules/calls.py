@@ -1,0 +1,76 @@
+"""What a signed call of a trigger does: check it, and start a run in the owner's name, once for each delivery."""
+
+import json
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models.functions import Now
+
+from agents.runs.models import Run
+from agents.runs.services import start_run
+from agents.schedules.models import Trigger
+from agents.schedules.owners import acting
+from agents.schedules.plans import database_now
+from foundation.access.guards import UnknownError
+from foundation.access.roles import Permission
+from foundation.actors import Actor
+from foundation.api.doors import Call, allow_calls
+from foundation.api.signatures import check, delivery_of
+from foundation.audit.record import entry, record
+from foundation.errors import ConflictError, InvalidError
+from foundation.secrets.sealing import unseal
+
+
+def secret_context(trigger: UUID) -> str:
+    """What a trigger's secret is sealed for."""
+    return f"trigger:{trigger}"
+
+
+def organisation_of(trigger: UUID) -> UUID | None:
+    """The organisation of a trigger, asked before any tenant is open."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT remit_trigger_organisation(%s)", [trigger])
+        row = cursor.fetchone()
+    return row[0] if row else None
+
+
+def answer_call(trigger: UUID, call: Call) -> tuple[Run, bool]:
+    """The run that a call started, and whether the same delivery had started it before.
+
+    Raises UnknownError, SignatureError, InvalidError, ConflictError, Throttled.
+    """
+    rows = Trigger.objects.select_related("agent__serving__language_model__provider", "owner")
+    found = rows.filter(pk=trigger, enabled=True).first()
+    if found is None:
+        raise UnknownError("trigger")
+    check(unseal(found.sealed_secret, context=secret_context(found.id)), call.headers, call.body, database_now())
+    allow_calls(found.id)
+    actor, submission = _owner(found, call), f"trigger:{found.id}:{delivery_of(call.headers)}"
+    known = Run.objects.filter(organisation_id=found.organisation_id, submission=submission).exists()
+    run = start_run(
+        actor=actor, agent=found.agent, title=found.name, input=_input(call.body), source="trigger",
+        submission=submission,
+    )  # fmt: skip
+    Trigger.objects.filter(pk=found.pk).update(called_at=Now())
+    record(entry(actor, "trigger.call", target_kind="trigger", target_id=found.id, target_name=found.name, run=run.id,
+                 details={"again": known}))  # fmt: skip
+    return run, known
+
+
+def _owner(trigger: Trigger, call: Call) -> Actor:
+    try:
+        return acting(trigger.owner, trigger.agent, Permission.RUN_START, request=call.request, address=call.address)
+    except InvalidError as error:
+        # Nothing is wrong with the call.
+        raise ConflictError(error.message) from None
+
+
+def _input(body: bytes) -> str | dict[str, Any]:
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        raise InvalidError("The body is no JSON in UTF-8: send an object, or a text in quotes.") from None
+    if isinstance(found, dict) or (isinstance(found, str) and found.strip()):
+        return found
+    raise InvalidError("The body is neither an object nor a text: send one of them, as JSON.")
