@@ -3,9 +3,9 @@
 import json
 import os
 import sys
-import threading
 import time
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
@@ -39,11 +39,9 @@ def work_off(runs: list[UUID], at_once: int, seconds: float) -> list[UUID]:
         finally:
             connections.close_all()
 
-    threads = [threading.Thread(target=work) for _ in range(at_once)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(at_once) as pool:
+        for worker in [pool.submit(work) for _ in range(at_once)]:
+            worker.result()
     return done
 
 

@@ -132,10 +132,10 @@ class Remit:
         return self.execute(_COMMITS)[0][0], self.execute(_SYNCS)[0][0]
 
     def _written(self, load: Load, runs: list[str]) -> dict[str, float]:
-        """What a run left behind. Raises RuntimeError unless all runs were whole."""
+        """What a run left behind. Raises RuntimeError unless there were some, and all of them whole."""
         names = ("runs", "steps", "decisions", "ledger_movements", "audit_entries", "events")
         counts = dict(zip(names, self.execute(_WRITTEN, {"runs": runs})[0], strict=True))
-        if counts["runs"] != len(runs) or counts["steps"] != len(runs) * load.shape.journaled:
+        if not runs or counts["runs"] != len(runs) or counts["steps"] != len(runs) * load.shape.journaled:
             raise RuntimeError(f"Of {len(runs)} runs not all succeeded with all their steps: {counts}.")
         return {name: round(count / max(len(runs), 1), 2) for name, count in counts.items() if name != "runs"}
 

@@ -1,13 +1,15 @@
 """What Postgres was asked during a load: its statements by frequency, for each step."""
 
-import re
-
 from tests.benchmarks.remit import Remit
 
-PRELOADED = {"shared_preload_libraries": "pg_stat_statements", "pg_stat_statements.track": "all"}
+PRELOADED = {
+    "shared_preload_libraries": "pg_stat_statements",
+    "pg_stat_statements.track": "all",
+    "pg_stat_statements.track_planning": "on",
+}
 _SHOWN = 45
 _QUERY = """
-SELECT calls, total_exec_time, rows, query FROM pg_stat_statements
+SELECT calls, total_exec_time, total_plan_time, wal_bytes::bigint, query FROM pg_stat_statements
 WHERE dbid = (SELECT oid FROM pg_database WHERE datname = 'remit') ORDER BY calls DESC, total_exec_time DESC LIMIT 60
 """
 
@@ -19,9 +21,9 @@ def reset(remit: Remit) -> None:
 
 
 def statements(remit: Remit, steps: int) -> list[str]:
-    """Calls a step, microseconds a step in Postgres, and the statement."""
-    told = ["statements in Postgres: calls a step, µs a step, µs each"]
-    for calls, milliseconds, _, query in remit.execute(_QUERY)[:_SHOWN]:
-        text = re.sub(r"\s+", " ", query)[:150]
-        told.append(f"{calls / steps:7.3f} {1e3 * milliseconds / steps:8.1f} {1e3 * milliseconds / calls:8.1f}  {text}")
+    """Calls a step; execution (waits for locks included), planning and journal a step; and the statement."""
+    told = ["statements in Postgres, a step: calls, µs executing, µs planning, bytes of WAL"]
+    for calls, executing, planning, wal, query in remit.execute(_QUERY)[:_SHOWN]:
+        each = f"{calls / steps:7.3f} {1e3 * executing / steps:8.1f} {1e3 * planning / steps:8.1f} {wal / steps:7.0f}"
+        told.append(f"{each}  {' '.join(query.split())[:150]}")
     return told
