@@ -9,8 +9,10 @@ from agents.labels import Label
 from agents.runs.builtins.port import builtin_hash
 from agents.runs.journal import StepRow
 from agents.runs.models import Step, StepKind, StepState
+from agents.runs.moves import DELEGATE
 from agents.runs.provenance import provenance
-from agents.runs.work import DELEGATE, Work
+from agents.runs.work import Work
+from agents.tools.builtins import HAND_OVER
 from agents.tools.port import ToolEffect
 from foundation.ids import uuid7
 
@@ -43,13 +45,10 @@ def tool_call(work: Work, name: str, arguments: dict[str, Any], wait: Step | Non
         "arguments": arguments, "provenance": origins, "approval": _waited_for(wait), "problem": problem,
     }  # fmt: skip
     if name.startswith(DELEGATE):
-        slug = name.removeprefix(DELEGATE)
-        agent = work.delegates.get(slug)
-        version = agent.serving.content_hash if agent and agent.serving else ""
-        return _action(
-            work, ActionKind.DELEGATION, slug, target_id=agent.id if agent else None, target_version=version,
-            target_effect=ToolEffect.IDEMPOTENT.value, **shared,
-        )  # fmt: skip
+        return _delegation(work, name.removeprefix(DELEGATE), shared)
+    if name == HAND_OVER and name in work.builtins:
+        # Whoever may not delegate to an agent may not hand over to it either.
+        return _delegation(work, str(arguments.get("agent", "")), shared)
     if (own := work.builtins.get(name)) is not None:
         return _action(
             work, ActionKind.TOOL_CALL, name, target_version=builtin_hash(name), target_effect=own.effect.value,
@@ -60,6 +59,15 @@ def tool_call(work: Work, name: str, arguments: dict[str, Any], wait: Step | Non
         work, ActionKind.TOOL_CALL, name, target_id=tool.id if tool else None,
         target_version=tool.definition_hash if tool else "",
         target_effect=tool.effect if tool else ToolEffect.EFFECT.value, estimate=tool.price if tool else 0, **shared,
+    )  # fmt: skip
+
+
+def _delegation(work: Work, slug: str, shared: dict[str, Any]) -> Action:
+    agent = work.delegates.get(slug)
+    version = agent.serving.content_hash if agent and agent.serving else ""
+    return _action(
+        work, ActionKind.DELEGATION, slug, target_id=agent.id if agent else None, target_version=version,
+        target_effect=ToolEffect.IDEMPOTENT.value, **shared,
     )  # fmt: skip
 
 

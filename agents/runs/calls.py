@@ -14,8 +14,9 @@ from agents.catalogue.inference import InferenceError, answer
 from agents.catalogue.messages import Endpoint, Item, ModelAnswer, ModelRequest
 from agents.labels import Integrity, Label
 from agents.registry.models import AgentState
-from agents.runs.models import StepState
-from agents.runs.work import DELEGATE, DELEGATION_SCHEMA, Work
+from agents.runs.models import StepKind, StepState
+from agents.runs.moves import DELEGATE
+from agents.runs.work import DELEGATION_SCHEMA, Work
 from agents.tools.models import Tool, ToolState
 from agents.tools.port import ConnectorKind, ToolOutput, ToolRefusedError, ToolRequest, ToolUncertainError
 from foundation.audit.plain import plain, plain_text
@@ -123,6 +124,9 @@ def delegation_problem(work: Work, slug: str) -> str:
         return f"The agent {slug} is {agent.get_state_display().lower()}, or serves no version."
     if work.run.depth >= MAX_DEPTH:
         return f"Delegation is limited to {MAX_DEPTH} levels."
+    begun = sum(1 for step in work.steps if step.kind == StepKind.DELEGATION and step.child_id is not None)
+    if begun >= work.version.max_children:
+        return f"This run has delegated {begun} times: its version allows no more. Go on with what there is."
     return ""
 
 

@@ -1,12 +1,17 @@
 """Runs made by runs: beginning one, taking its answer, waking the parent, cancelling what is below."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
+from django.db.models import F
+
 from agents.gate import Action, Cursor
+from agents.registry.models import Agent, AgentVersion
 from agents.runs.claims import wake
 from agents.runs.journal import ENGINE, StepOutcome, StepRow
-from agents.runs.models import ENDED, Event, Run, RunState, Session, Step, StepState
+from agents.runs.models import ENDED, Event, Relation, Run, RunState, Session, Step, StepState
 from agents.runs.work import Work
 from foundation.audit.record import entry, record
 from foundation.ids import uuid7
@@ -14,34 +19,75 @@ from foundation.ids import uuid7
 
 def create_child(cursor: Cursor, work: Work, step: StepRow, action: Action) -> UUID:
     """A run of the delegate, with the parent's label on its input, and never more money or time than the parent."""
-    agent = work.delegates[action.target]
-    version = agent.serving
-    if version is None:
-        message = f"{agent.slug} serves no version"
-        raise ValueError(message)
-    run, identifier = work.run, uuid7()
-    label = work.label.as_json()
+    agent, version = _serving(work, action.target)
+    run, label = work.run, work.label.as_json()
     session = Session.objects.using(ENGINE).create(
         organisation_id=run.organisation_id, agent=agent, version=version, target_id=agent.target_id,
         counterpart=work.agent.name, label=label,
     )  # fmt: skip
-    task = str(step.input.get("task", ""))
-    Run.objects.using(ENGINE).create(
-        id=identifier, organisation_id=run.organisation_id, session=session, agent=agent, version=version,
-        target_id=agent.target_id, parent=run, root_id=run.root_id, depth=run.depth + 1,
-        requester_id=run.requester_id, chain=[str(work.agent.principal_id), *run.chain],
-        title=f"{run.title} · {agent.name}"[:200], source="delegation", input=task, input_label=label,
-        deadline=min(run.deadline, datetime.now(UTC) + timedelta(seconds=version.max_seconds)),
-        budget=min(version.run_budget, run.budget), currency=run.currency, events_written=1,
+    identifier = _create(
+        work, agent, version, session, parent=run, root_id=run.root_id, source="delegation",
+        input=str(step.input.get("task", "")), title=f"{run.title} · {agent.name}"[:200],
     )  # fmt: skip
-    Event.objects.using(ENGINE).create(run_id=identifier, number=1, organisation_id=run.organisation_id,
-                                       kind="run.queued", data={})  # fmt: skip
+    _record(cursor, work, "run.delegate", identifier, agent, step)
+    return identifier
+
+
+def create_follower(cursor: Cursor, work: Work, step: StepRow, slug: str, note: str) -> UUID:
+    """A run of another agent that takes the session over, with what this one had left of power, money and time."""
+    agent, version = _serving(work, slug)
+    run, session = work.run, work.session
+    Session.objects.using(ENGINE).filter(pk=session.pk).update(
+        agent=agent, version=version, target_id=agent.target_id, turns=F("turns") + 1
+    )
+    identifier = uuid7()
+    _create(
+        work, agent, version, session, id=identifier, root_id=identifier, former=run, relation=Relation.HANDOVER,
+        former_step=step.number, source="hand-over", input=note, title=run.title,
+    )  # fmt: skip
+    _record(cursor, work, "run.hand_over", identifier, agent, step)
+    return identifier
+
+
+def _serving(work: Work, slug: str) -> tuple[Agent, AgentVersion]:
+    agent = work.delegates[slug]
+    if agent.serving is None:
+        message = f"{slug} serves no version"
+        raise ValueError(message)
+    return agent, agent.serving
+
+
+def _create(work: Work, agent: Agent, version: AgentVersion, session: Session, **given: Any) -> UUID:
+    run = work.run
+    limits = [limit for limit in (version.max_tokens, run.max_tokens) if limit]
+    values: dict[str, Any] = {"id": uuid7(), "organisation_id": run.organisation_id, "session": session, "agent": agent}
+    values |= {
+        "version": version, "target_id": agent.target_id, "depth": run.depth + 1, "requester_id": run.requester_id,
+        "chain": [str(work.agent.principal_id), *run.chain], "input_label": work.label.as_json(),
+        "deadline": min(run.deadline, datetime.now(UTC) + timedelta(seconds=version.max_seconds)),
+        "budget": min(version.run_budget, run.budget), "max_tokens": min(limits, default=0), "currency": run.currency,
+        "events_written": 1,
+    }  # fmt: skip
+    created = Run.objects.using(ENGINE).create(**(values | given))
+    Event.objects.using(ENGINE).create(
+        run_id=created.id, number=1, organisation_id=run.organisation_id, kind="run.queued", data={}
+    )
+    return created.id
+
+
+def _record(cursor: Cursor, work: Work, act: str, run: UUID, agent: Agent, step: StepRow) -> None:
     record(
-        entry(work.actor, "run.delegate", target_kind="run", target_id=identifier, target_name=agent.name,
-              step=step.number, details={"digest": action.digest}),
+        entry(work.actor, act, target_kind="run", target_id=run, target_name=agent.name, step=step.number,
+              details={"digest": step.digest}),
         cursor=cursor,
     )  # fmt: skip
-    return identifier
+
+
+def outcomes_of(steps: Sequence[Step]) -> list[StepOutcome] | None:
+    """What the awaited children answered, in the order of the calls; None while one of them has not ended."""
+    outcomes = [child_outcome(step) for step in steps]
+    ended = [outcome for outcome in outcomes if outcome is not None]
+    return ended if len(ended) == len(outcomes) else None
 
 
 def child_outcome(step: Step) -> StepOutcome | None:
@@ -64,11 +110,29 @@ def child_outcome(step: Step) -> StepOutcome | None:
     )  # fmt: skip
 
 
+# Statements see what was committed before they began: so the row of the parent is locked by a statement of its own.
+_STILL_AWAITED = """
+SELECT 1 FROM runs_step s JOIN runs_run c ON c.id = s.child_id
+WHERE s.run_id = %(parent)s AND s.kind = 'delegation' AND s.state = 'waiting'
+    AND c.id IS DISTINCT FROM %(ended)s AND c.state IN ('queued', 'running', 'waiting') LIMIT 1
+"""
+
+
 def wake_above(cursor: Cursor, run: UUID) -> list[UUID]:
-    """Make the parent of a run ready if it waits for it; its bell is to be rung."""
+    """A run ends: make its parent ready if it was the last one that the parent waits for; its bell is to be rung.
+
+    Of children that end at once, each waits for the parent's row: the second sees that the first has ended.
+    """
     cursor.execute("SELECT parent_id FROM runs_run WHERE id = %s AND parent_id IS NOT NULL", (run,))
     row = cursor.fetchone()
-    return [row[0]] if row and wake(cursor, row[0], run) else []
+    return wake_if_ended(cursor, row[0], run) if row else []
+
+
+def wake_if_ended(cursor: Cursor, parent: UUID, ended: UUID | None = None) -> list[UUID]:
+    """Make a run ready that waits for its children, if all have ended (`ended` counts as such)."""
+    cursor.execute("SELECT id FROM runs_run WHERE id = %s FOR UPDATE", (parent,))
+    cursor.execute(_STILL_AWAITED, {"parent": parent, "ended": ended})
+    return [] if cursor.fetchone() else [parent] if wake(cursor, parent, parent) else []
 
 
 def cancel_below(cursor: Cursor, run: UUID) -> list[UUID]:
@@ -83,10 +147,11 @@ def cancel_below(cursor: Cursor, run: UUID) -> list[UUID]:
     return [row[0] for row in cursor.fetchall()]
 
 
-def wake_if_ended(cursor: Cursor, run: UUID, child: UUID | None) -> list[UUID]:
-    """Make a run ready that has just begun to wait for a child that ended meanwhile; its bell is to be rung."""
+def void_waits(cursor: Cursor, run: UUID) -> None:
+    """A run ends: nobody needs to answer its questions any more, and its addresses take no call."""
+    cursor.execute("UPDATE runs_inputrequest SET state = 'void' WHERE run_id = %s AND state = 'open'", (run,))
     cursor.execute(
-        "SELECT id FROM runs_run WHERE id = %s AND state IN ('succeeded', 'failed', 'cancelled', 'expired')", (child,)
+        "UPDATE runs_callback SET expires_at = clock_timestamp() "
+        "WHERE run_id = %s AND received_at IS NULL AND expires_at > clock_timestamp()",
+        (run,),
     )
-    row = cursor.fetchone()
-    return [run] if row and wake(cursor, run, row[0]) else []

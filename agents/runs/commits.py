@@ -15,6 +15,7 @@ from uuid import UUID
 from django.conf import settings
 
 from agents.gate import Admission, Cursor, Settlement, Verdict, get_gate
+from agents.labels import Label
 from agents.runs.claims import Change
 from agents.runs.clock import clock
 from agents.runs.journal import StepOutcome, StepRow
@@ -97,7 +98,7 @@ class Commit:
     work: Work
     outcomes: Sequence[Pending] = ()
     events: Sequence[Event] = ()
-    label_changed: bool = False
+    former_label: Label = field(default_factory=Label)
     verdict: Verdict | None = None
     decide: Callable[[Entries, Admission], None] | None = None
     entries: Entries = field(default_factory=Entries)
@@ -106,6 +107,11 @@ class Commit:
     last_event: int = 0
     is_pausing: bool = False
     began: float = field(default_factory=time.monotonic)
+
+    @property
+    def learnt(self) -> bool:
+        """Whether the session has seen something whose label is new to it."""
+        return self.work.label != self.former_label
 
     @property
     def all_outcomes(self) -> list[Pending]:
@@ -225,7 +231,7 @@ def _rows(commits: Sequence[Commit]) -> dict[str, Any]:
             for one, its in zip(commits, events, strict=True) for place, (kind, data) in enumerate(its)
         ],
         "sessions": [
-            {"id": str(one.work.session.id), "label": one.work.label.as_json()} for one in commits if one.label_changed
+            {"id": str(one.work.session.id), "label": one.work.label.as_json()} for one in commits if one.learnt
         ],
         "bell": ",".join(str(one.work.run.id) for one, its in zip(commits, events, strict=True) if its),
     }  # fmt: skip

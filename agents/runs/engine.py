@@ -29,10 +29,10 @@ from agents.runs.faults import give_up, last_word, set_back
 from agents.runs.journal import StepOutcome, StepRow, repeat_step
 from agents.runs.leases import keeper
 from agents.runs.models import RunState, Step, StepKind, StepState, Wait
-from agents.runs.moves import AskModel, Await, DoCall, Finish, Move, Recover, Stop, next_move
+from agents.runs.moves import DELEGATE, AskModel, Await, DoCall, Finish, Move, Recover, Stop, next_move
 from agents.runs.player import Player, stubbed
 from agents.runs.retries import delay_before
-from agents.runs.work import DELEGATE, Work, load
+from agents.runs.work import Work, load
 from agents.runs.writer import Entries, InterruptedRunError, Writer
 from agents.tools.port import ToolEffect
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.conf import settings
 
 from agents.gate import Cursor, NoGateError, Settlement, get_gate
-from agents.runs.children import cancel_below, wake_above
+from agents.runs.children import cancel_below, void_waits, wake_above
 from agents.runs.claims import Change, Lease, hold
 from agents.runs.journal import StepOutcome, add_events, engine_transaction, finish_step
 from agents.runs.models import RunState, StepKind, StepState, Wait
@@ -40,6 +40,7 @@ def give_up(lease: Lease, why: str) -> list[UUID]:
     actor = system_actor("engine", lease.organisation)
     change = Change(state=RunState.FAILED, failure=why)
     with engine_transaction() as cursor:
+        void_waits(cursor, lease.run)
         woken = wake_above(cursor, lease.run)
         held = hold(cursor, lease, settings.RUN_LEASE_SECONDS, change, steps=0, events=1)
         add_events(cursor, lease, held.last_event, [("run.failed", {"state": "failed", "reason": why})])

@@ -7,6 +7,7 @@ from typing import Any
 from agents.runs.models import Step, StepKind, StepState
 from agents.runs.window import is_compaction
 
+DELEGATE = "delegate."  # and the slug of an agent: the name of a call that gives it work
 _CALLS = {StepKind.TOOL_CALL, StepKind.DELEGATION}
 _OVER = {StepState.SUCCEEDED, StepState.FAILED, StepState.REFUSED}
 
@@ -59,13 +60,13 @@ Move = AskModel | DoCall | Recover | Await | Finish | Stop
 
 
 def next_move(steps: Sequence[Step]) -> Move:
-    """The next move of a run."""
+    """The next move of a run: calls in order, but that delegations one after the other begin before any is awaited."""
     for step in steps:
         if step.state == StepState.INTENDED:
             return Recover(step)
-        if step.state == StepState.UNKNOWN or (step.kind in _CALLS and step.state == StepState.WAITING):
+        if step.state == StepState.UNKNOWN:
             return Await(step)
-    wait = next((step for step in steps if step.state == StepState.WAITING), None)
+    wait = next((step for step in steps if step.kind not in _CALLS and step.state == StepState.WAITING), None)
     asked = (step for step in reversed(steps) if step.kind == StepKind.MODEL_CALL and not is_compaction(step))
     last = next(asked, None)
     if last is None or (wait is not None and not wait.call_id):
@@ -74,12 +75,23 @@ def next_move(steps: Sequence[Step]) -> Move:
         return AskModel(attempt=last.attempt + 1)
     if last.state == StepState.REFUSED:
         return Stop(f"Stopped: {last.error}")
+    return _after(last, steps, wait)
+
+
+def _after(last: Step, steps: Sequence[Step], wait: Step | None) -> Move:
+    """What follows from the model's last answer."""
     items = (last.output or {}).get("items", [])
-    done = {step.call_id for step in steps if step.kind in _CALLS and step.state in _OVER and step.number > last.number}
-    for item in items:
-        if item["type"] == "call" and item["call_id"] not in done:
-            mine = wait if wait is not None and wait.call_id == item["call_id"] else None
-            return DoCall(item, wait=mine)
-    if any(item["type"] == "call" for item in items):
+    begun = [step for step in steps if step.kind in _CALLS and step.state == StepState.WAITING]
+    done = {step.call_id for step in steps if step.kind in _CALLS and step.number > last.number}
+    item = next((one for one in items if one["type"] == "call" and one["call_id"] not in done), None)
+    if begun and not (item is not None and _is_delegation(item) and begun[0].kind == StepKind.DELEGATION):
+        return Await(begun[0])
+    if item is not None:
+        return DoCall(item, wait=wait if wait is not None and wait.call_id == item["call_id"] else None)
+    if any(one["type"] == "call" for one in items):
         return AskModel()
-    return Finish("\n".join(item["text"] for item in items if item["type"] == "message"))
+    return Finish("\n".join(one["text"] for one in items if one["type"] == "message"))
+
+
+def _is_delegation(item: dict[str, Any]) -> bool:
+    return str(item["name"]).startswith(DELEGATE)

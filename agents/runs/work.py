@@ -11,13 +11,12 @@ from agents.runs.builtins.port import Builtin, builtin, is_builtin
 from agents.runs.claims import Lease
 from agents.runs.definitions import Definitions, definitions_of
 from agents.runs.journal import ENGINE, release_connection
-from agents.runs.models import Run, Session, Step, StepKind, StepState
+from agents.runs.models import Relation, Run, Session, Step, StepKind, StepState
+from agents.runs.moves import DELEGATE
 from agents.runs.player import Player, player_of
 from agents.runs.window import Window
 from agents.tools.models import Tool
 from foundation.actors import Actor, ActorKind
-
-DELEGATE = "delegate."
 
 
 @dataclass(slots=True)
@@ -99,8 +98,10 @@ class Work:
         offered = [
             {"name": tool.name, "description": tool.description, "schema": tool.schema} for tool in self.tools.values()
         ]
-        for own in self.builtins.values():
-            offered.append({"name": own.name, "description": own.description, "schema": dict(own.schema)})
+        offered += [
+            {"name": own.name, "description": own.description, "schema": dict(own.schema)}
+            for own in self.builtins.values()
+        ]
         for slug, agent in self.delegates.items():
             offered.append({"name": DELEGATE + slug, "description": f"Give work to {agent.name}: {agent.purpose}",
                             "schema": DELEGATION_SCHEMA})  # fmt: skip
@@ -146,8 +147,13 @@ def load(lease: Lease) -> Work:
 
 def _line(run: Run) -> tuple[UUID, ...]:
     line: list[UUID] = []
-    above = run.parent_id
+    above = _above(run)
     while above is not None:
         line.append(above)
-        above = Run.objects.using(ENGINE).values_list("parent_id", flat=True).get(pk=above)
+        above = _above(Run.objects.using(ENGINE).only("parent_id", "former_id", "relation").get(pk=above))
     return tuple(line)
+
+
+def _above(run: Run) -> UUID | None:
+    """Who delegated to it, or handed over to it: their limits hold for it too."""
+    return run.former_id if run.relation == Relation.HANDOVER else run.parent_id

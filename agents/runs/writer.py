@@ -74,7 +74,7 @@ class Writer:
     ) -> Commit:  # fmt: skip
         return Commit(
             work=self.work, outcomes=list(self._outcomes), events=list(self._events),
-            label_changed=self.work.label != self._label, verdict=verdict, decide=decide, entries=entries,
+            former_label=self._label, verdict=verdict, decide=decide, entries=entries,
         )  # fmt: skip
 
     def _write(self, commit: Commit, *, alone: bool) -> None:
