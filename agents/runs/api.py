@@ -5,93 +5,18 @@ from typing import Any
 from rest_framework import serializers
 
 from agents.registry.models import Agent
+from agents.runs.control_api import ControlEndpoints
 from agents.runs.models import Event, Run, Session, Step
 from agents.runs.services import cancel_run, resolve_unknown, start_run
+from agents.runs.shapes import EventShape, RunShape, SessionShape, StepShape, WholeRunShape
 from foundation.access.roles import Permission
 from foundation.api.operations import operation, verb
 from foundation.api.paging import NumberPagination
-from foundation.api.serializers import Body, Reason, Shape
+from foundation.api.serializers import Body, Reason
 from foundation.api.viewsets import Read
 from foundation.errors import ConflictError, InvalidError
 
 LONGEST_KEY = 120
-
-
-class AgentName(Shape):
-    """Which agent."""
-
-    class Meta:
-        model = Agent
-        fields = ["id", "slug", "name"]
-
-
-class SessionShape(Shape):
-    """The durable context of one agent with one counterpart; `label` is the join of all that it has seen."""
-
-    agent = AgentName()
-    version = serializers.IntegerField(source="version.number")
-
-    class Meta:
-        model = Session
-        fields = ["id", "agent", "version", "counterpart", "label", "state", "created_at"]
-
-
-class RunShape(Shape):
-    """The work caused by one input. Money in micro-units of `currency`; `rehearsed`: a played model answered."""
-
-    agent = AgentName()
-    version = serializers.IntegerField(source="version.number")
-
-    class Meta:
-        model = Run
-        fields = [
-            "id", "organisation", "title", "agent", "version", "session", "parent", "root_id", "requester", "source",
-            "submission", "state", "failure", "waits_for", "waits_on", "cancel_requested", "steps_written",
-            "events_written", "deadline", "budget", "currency", "cost", "input_tokens", "output_tokens", "rehearsed",
-            "created_at", "started_at", "ended_at",
-        ]  # fmt: skip
-
-
-class WholeRunShape(RunShape):
-    """A run with its input and its answer, both JSON."""
-
-    class Meta(RunShape.Meta):
-        fields = [*RunShape.Meta.fields, "chain", "input", "input_label", "output"]
-
-
-class StepShape(serializers.Serializer[Step]):
-    """One journaled entry. `verdict` is the gate's answer, `provenance` has a label for each argument."""
-
-    number = serializers.IntegerField()
-    kind = serializers.CharField()
-    state = serializers.CharField()
-    attempt = serializers.IntegerField()
-    name = serializers.CharField()
-    call_id = serializers.CharField()
-    effect = serializers.CharField()
-    idempotency_key = serializers.CharField()
-    digest = serializers.CharField()
-    decision_id = serializers.UUIDField(allow_null=True)
-    verdict = serializers.JSONField()
-    input = serializers.JSONField()
-    output = serializers.JSONField(allow_null=True)
-    label = serializers.JSONField()  # type: ignore[assignment]  # a field
-    provenance = serializers.JSONField()
-    usage = serializers.JSONField()
-    cost = serializers.IntegerField()
-    child_id = serializers.UUIDField(allow_null=True)
-    error = serializers.CharField()
-    started_at = serializers.DateTimeField()
-    ended_at = serializers.DateTimeField(allow_null=True)
-
-
-class EventShape(serializers.Serializer[Event]):
-    """What is streamed about a run, numbered from 1."""
-
-    number = serializers.IntegerField()
-    kind = serializers.CharField()
-    data = serializers.JSONField()  # type: ignore[assignment]  # a field
-    at = serializers.DateTimeField()
 
 
 class StartRun(Body):
@@ -125,7 +50,7 @@ class SessionEndpoints(Read):
     filterset_fields = ["agent", "state"]
 
 
-class RunEndpoints(Read):
+class RunEndpoints(ControlEndpoints, Read):
     """Runs, their journal, and what people may do with them."""
 
     rows = Run.objects.select_related("agent", "version")

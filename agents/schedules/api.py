@@ -7,7 +7,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from agents.registry.models import Agent
-from agents.runs.api import AgentName, RunShape
+from agents.runs.shapes import AgentName, RunShape
 from agents.runs.models import Run
 from agents.schedules.models import CatchUp, Firing, Overlap, Schedule, ScheduleKind
 from agents.schedules.moments import upcoming

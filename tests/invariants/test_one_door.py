@@ -99,7 +99,13 @@ def test_every_endpoint_is_in_the_document() -> None:
 
 
 def _plain(address: str) -> str:
-    for given, plain in (("(?P<id>[^/]+)", "{id}"), ("(?P<number>[0-9]{1,9})", "{number}"), ("(?P<other>[^/]+)", "{other}"), ("^", ""), ("$", "")):
+    for given, plain in (
+        ("(?P<id>[^/]+)", "{id}"),
+        ("(?P<number>[0-9]{1,9})", "{number}"),
+        ("(?P<other>[^/]+)", "{other}"),
+        ("^", ""),
+        ("$", ""),
+    ):
         address = address.replace(given, plain)
     return address.replace(r"\Z", "")
 
