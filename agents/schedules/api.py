@@ -7,8 +7,8 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from agents.registry.models import Agent
-from agents.runs.shapes import AgentName, RunShape
 from agents.runs.models import Run
+from agents.runs.shapes import AgentName, RunShape
 from agents.schedules.models import CatchUp, Firing, Overlap, Schedule, ScheduleKind
 from agents.schedules.moments import upcoming
 from agents.schedules.plans import Plan, database_now
