@@ -12,14 +12,17 @@ _CHUNK = 65536
 
 
 class Proxy:
-    """Passes bytes on from `port` on loopback to another port there, in a thread of its own, until told otherwise."""
+    """Passes bytes on from `port` on loopback to another port there, in a thread of its own, until told otherwise.
 
-    def __init__(self, target: int) -> None:
+    `listener` may stand elsewhere: in another network namespace, say.
+    """
+
+    def __init__(self, target: int, listener: socket.socket | None = None) -> None:
         self._target = target
         self._pairs: dict[socket.socket, socket.socket] = {}
         self._lock = threading.Lock()
         self._selector = selectors.DefaultSelector()
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self._listener = listener or socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port: int = self._listener.getsockname()[1]
         self._flows = threading.Event()
         self._flows.set()
