@@ -7,8 +7,9 @@ from uuid import UUID
 from django.db.models import Count, Exists, Max, OuterRef, Q
 from django.http import HttpRequest, HttpResponse
 
-from agents.registry.models import AgentVersion
-from agents.runs.models import ENDED, Artifact, Run, Session, SessionState, Summary
+from agents.runs.files import newest
+from agents.runs.models import ENDED, Run, Session, SessionState, Summary
+from agents.runs.session_forms import ContinueForm, FileForm, MemoryForm
 from agents.runs.turns import turns_of
 from foundation.access.models import PermittedQuerySet
 from foundation.access.roles import Permission
@@ -87,7 +88,6 @@ class SessionPage(Page):
         before = request.GET.get("before", "")
         turns, older = turns_of(session, identifier_of(before) if before else None)
         busy = Run.objects.filter(session=session).exclude(state__in=ENDED).order_by("-id").first()
-        versions = AgentVersion.objects.filter(agent_id=session.agent_id).order_by("-number")
         return self.render(
             {
                 "session": session,
@@ -97,9 +97,11 @@ class SessionPage(Page):
                 "runs": Run.objects.filter(session=session).count(),
                 "busy": busy,
                 "memory": sorted(session.memory.items()),
-                "files": files_of(session),
+                "files": list(newest(session.id).values()),
                 "summaries": list(Summary.objects.filter(session=session).order_by("-id")[:10]),
-                "versions": list(versions.values_list("number", flat=True)[:50]),
+                "continue_form": ContinueForm(auto_id="continue_%s"),
+                "memory_form": MemoryForm(auto_id="memory_%s"),
+                "file_form": FileForm(auto_id="file_%s"),
                 "why_not_start": self._why_not_start(session, busy),
                 "why_not_control": self._why_not(session, Permission.RUN_CONTROL),
                 "why_not_move": self._why_not(session, Permission.AGENT_MANAGE),
@@ -115,12 +117,3 @@ class SessionPage(Page):
         if session.state == SessionState.CLOSED:
             return "It is closed: nothing changes any more."
         return self.why_not(permission, session.target_id)
-
-
-def files_of(session: Session) -> list[Artifact]:
-    """The newest of each name, by name, without their bytes."""
-    rows = Artifact.objects.filter(session=session).select_related("blob").defer("blob__content")
-    newest: dict[str, Artifact] = {}
-    for row in rows.order_by("-id")[:500]:
-        newest.setdefault(row.name, row)
-    return [newest[name] for name in sorted(newest)]

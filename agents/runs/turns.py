@@ -1,16 +1,16 @@
 """A session as people read it: turn by turn, what came in, what was said, called, decided, and answered."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from agents.runs.models import Run, Session, Step, StepKind, StepState, Summary
+from agents.runs.shown import LONGEST, shortened, state_of
+from agents.runs.window import is_compaction
 
 TURNS = 10  # runs on one page
 MOST_STEPS = 400
-LONGEST = 6_000  # characters of one body; the step's own page has the whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,9 @@ def _said(steps: Sequence[Step], summaries: Sequence[Summary]) -> Iterator[Said]
 
 def _messages(step: Step) -> Iterator[Said]:
     if step.state in {StepState.FAILED, StepState.REFUSED, StepState.WAITING}:
-        yield Said("wait", step.number, step.name, state=_state(step), problem=step.error)
+        yield Said("wait", step.number, step.name, state=state_of(step), problem=step.error)
+    if is_compaction(step):
+        return  # the summary that it made stands where it counts
     for item in (step.output or {}).get("items", []):
         if item.get("type") == "message" and item.get("text"):
             yield Said("message", step.number, text=str(item["text"])[:LONGEST], is_untrusted=_is_untrusted(step.label))
@@ -81,7 +83,7 @@ def _call(step: Step) -> Said:
         step.name,
         given=shortened(step.input),
         gave=None if step.output is None else shortened(step.output),
-        state=_state(step),
+        state=state_of(step),
         problem=step.error,
         child=step.child_id,
         is_untrusted=_is_untrusted(step.label),
@@ -92,18 +94,5 @@ def _summary(summary: Summary) -> Said:
     return Said("summary", summary.number, text=summary.text, is_untrusted=_is_untrusted(summary.label))
 
 
-def _state(step: Step) -> str:
-    """As the run's page says it: a refusal by a policy is a denial, an intent is running."""
-    if step.state == StepState.REFUSED and step.verdict.get("effect") == "deny":
-        return "denied"
-    return "running" if step.state == StepState.INTENDED else str(step.state)
-
-
 def _is_untrusted(label: Any) -> bool:
     return bool(label) and label.get("integrity") != "trusted"
-
-
-def shortened(value: Any) -> Any:
-    """A body as it is, or the beginning of its text if it is long."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return value if len(text) <= LONGEST else f"{text[:LONGEST]} …"

@@ -25,6 +25,7 @@ class Workers(Page):
 
     def get(self, request: HttpRequest) -> HttpResponse:  # noqa: ARG002 - Django's signature
         """As it stands."""
+        self.require()
         workers = list(Heartbeat.objects.annotate(silence=Now() - F("seen_at")).order_by("-kind", "name"))
         living = [one for one in workers if one.kind == "worker" and state_of(one) != "silent"]
         busy, slots = sum(one.busy for one in living), sum(one.slots for one in living)

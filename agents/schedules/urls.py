@@ -1,10 +1,28 @@
 """Addresses of the schedules' and triggers' pages."""
 
-from django.urls import path
+from django.urls import path, re_path
 
 from agents.schedules import trigger_views, views
 
+_ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+
 urlpatterns = [
     path("schedules/", views.Schedules.as_view(), name="schedules"),
+    path("schedules/new", views.NewSchedule.as_view(), name="schedule-new"),
+    path("schedules/<uuid:schedule_id>/", views.SchedulePage.as_view(), name="schedule"),
+    path("schedules/<uuid:schedule_id>/change", views.ChangeSchedule.as_view(), name="schedule-change"),
+    re_path(
+        rf"^schedules/(?P<schedule_id>{_ID})/(?P<verb>enable|disable|run|delete)/$",
+        views.ScheduleAct.as_view(),
+        name="schedule-act",
+    ),
     path("triggers/", trigger_views.Triggers.as_view(), name="triggers"),
+    path("triggers/new", trigger_views.NewTrigger.as_view(), name="trigger-new"),
+    path("triggers/<uuid:trigger_id>/", trigger_views.TriggerPage.as_view(), name="trigger"),
+    path("triggers/<uuid:trigger_id>/rotate/", trigger_views.Rotate.as_view(), name="trigger-rotate"),
+    re_path(
+        rf"^triggers/(?P<trigger_id>{_ID})/(?P<verb>enable|disable|delete)/$",
+        trigger_views.TriggerAct.as_view(),
+        name="trigger-act",
+    ),
 ]

@@ -1,10 +1,11 @@
-"""Approvals: the queue, one ask, and the two answers."""
+"""Approvals: the queue with the questions of agents beside it, one ask, and the two answers."""
 
 from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 
+from agents.runs.inbox import questions
 from foundation.access.roles import Permission
 from foundation.errors import ConflictError, InvalidError
 from foundation.web.components.controls import Choice
@@ -43,9 +44,14 @@ class Approvals(Page):
         rows = _narrowed(request, visible_requests(self.actor))
         if (file := exported(request, rows, COLUMNS, "approvals")) is not None:
             return file
-        asks = queue(self.actor)
+        asks, asked = queue(self.actor), questions(self.actor)
         mine = [ask for ask in asks if not ask.why_not]
-        choices = [Choice("", "Waiting", len(asks)), Choice("mine", "For me", len(mine)), Choice("decided", "Decided")]
+        my_own = [one for one in asked if one.is_mine]
+        choices = [
+            Choice("", "Waiting", len(asks) + len(asked)),
+            Choice("mine", "For me", len(mine) + len(my_own)),
+            Choice("decided", "Decided"),
+        ]
         context: dict[str, Any] = {"state": state, "states": choices}
         if state == "decided":
             part = page_of(request, rows.filter(state__in=DECIDED))
@@ -53,7 +59,8 @@ class Approvals(Page):
         shown = mine if state == "mine" else asks
         risk, agent = request.GET.get("risk", ""), request.GET.get("agent", "")
         kept = [ask for ask in shown if risk in {"", ask.request.risk} and agent in {"", ask.request.run.agent.slug}]
-        return self.render({**context, "queue": kept})
+        told = [one for one in (my_own if state == "mine" else asked) if agent in {"", one.request.run.agent.slug}]
+        return self.render({**context, "queue": kept, "questions": [] if risk else told})
 
 
 class Approval(Page):

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
+from agents.runs.inbox import visible_questions
 from foundation.access.guards import holds_somewhere
 from foundation.access.models import Grant
 from foundation.access.roles import ROLES, Permission
@@ -60,7 +61,7 @@ def _role(actor: Actor) -> str:
 
 def _groups(actor: Actor) -> list[Group]:
     requests = ApprovalRequest.objects.all().permitted(actor, Permission.APPROVAL_VIEW)
-    waiting = requests.filter(state=ApprovalState.WAITING).count()
+    waiting = requests.filter(state=ApprovalState.WAITING).count() + visible_questions(actor).count()
     work = [
         Place("home", "Home", "/", "house", "g h", on_phone=True),
         Place("approvals", "Approvals", "/approvals/", "inbox", "g a", count=waiting, on_phone=True),

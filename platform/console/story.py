@@ -7,7 +7,8 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from agents.runs.models import Run, RunState, Step, StepKind, StepState
+from agents.runs.models import Run, RunState, Step
+from agents.runs.shown import kind_of, name_of, state_of
 from foundation.access.roles import Permission
 from foundation.actors import Actor
 from foundation.web.components.charts import Share
@@ -17,15 +18,8 @@ from foundation.web.waterfall import Span
 
 MOST_STEPS = 5_000
 LONGEST_NOTE = 60
-KINDS = {
-    StepKind.MODEL_CALL: "model",
-    StepKind.TOOL_CALL: "tool",
-    StepKind.DELEGATION: "agent",
-    StepKind.DECISION_WAIT: "wait",
-}
 PROBLEMS = frozenset({"failed", "denied", "refused", "unknown"})
 GOING_ON = frozenset({RunState.QUEUED, RunState.RUNNING, RunState.WAITING})
-ENDED = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED, RunState.EXPIRED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +32,19 @@ class Told:
     child: Run | None
 
     @property
+    def is_deep(self) -> bool:
+        """Whether it is a sub-agent's."""
+        return self.depth > 1
+
+    @property
     def state(self) -> str:
-        """As the page says it: a refusal by a policy is a denial, an intent is running."""
-        if self.step.state == StepState.REFUSED and self.step.verdict.get("effect") == "deny":
-            return "denied"
-        return "running" if self.step.state == StepState.INTENDED else str(self.step.state)
+        """As the page says it."""
+        return state_of(self.step)
 
     @property
     def kind(self) -> str:
         """Who worked."""
-        kind: str = KINDS.get(StepKind(self.step.kind), "guard")
-        return kind
+        return kind_of(self.step)
 
     @property
     def icon(self) -> str:
@@ -60,7 +56,7 @@ class Told:
         """What it is called in the tree."""
         if self.child is not None:
             return str(self.child.agent.name)
-        return "Model call" if self.kind == "model" else str(self.step.name)
+        return name_of(self.step)
 
     @property
     def note(self) -> str:
@@ -99,6 +95,11 @@ class Story:
     def runs(self) -> list[UUID]:
         """The run and all that it delegated."""
         return [self.run.id, *(one.child.id for one in self.told if one.child is not None)]
+
+    @property
+    def rows(self) -> list[Run]:
+        """The same as they are."""
+        return [self.run, *(one.child for one in self.told if one.child is not None)]
 
     @property
     def length(self) -> float | None:

@@ -17,6 +17,7 @@ from foundation.actors import shell_actor
 from foundation.identity.models import Membership
 from foundation.identity.services import change_password
 from foundation.tenancy.context import tenant
+from tests.console.pages import with_waits
 from tests.console.test_every_page import PAGES, address
 from tests.foundation.api.world import World, furnish, make_organisation
 from tests.not_run import chromium
@@ -49,7 +50,7 @@ class _Server(ThreadedWSGIServer):
 def world(django_db_blocker: Any) -> Iterator[World]:
     """One organisation for all pages: they are only looked at, but for the last test."""
     with django_db_blocker.unblock():
-        yield furnish(make_organisation("browser"))
+        yield with_waits(furnish(make_organisation("browser")))
         connections.close_all()
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from tests.console.pages import Visit
+from tests.console.pages import Visit, with_waits
 from tests.foundation.api.world import World, furnish, make_organisation
 
 PAGES = {
@@ -25,9 +25,24 @@ PAGES = {
     "/sessions/": "viewer",
     "/sessions/?state=open&agent=clerk&q=x&all=1": "viewer",
     "/sessions/{sessions}/": "viewer",
+    "/sessions/new": "operator",
+    "/sessions/{sessions}/continue": "operator",
+    "/sessions/{sessions}/memory/new": "operator",
+    "/sessions/{sessions}/files/new": "operator",
+    "/sessions/{sessions}/move": "builder",
+    "/questions/{questions}/": "viewer",
+    "/runs/{runs}/fork?step=1": "operator",
+    "/runs/{runs}/replay": "operator",
+    "/runs/{runs}/retry": "operator",
+    "/runs/{runs}/compare/{runs}/": "viewer",
     "/schedules/": "viewer",
     "/schedules/?state=enabled&q=x": "viewer",
+    "/schedules/{schedules}/": "viewer",
+    "/schedules/{schedules}/change": "builder",
+    "/schedules/new": "builder",
     "/triggers/": "viewer",
+    "/triggers/{triggers}/": "viewer",
+    "/triggers/new": "builder",
     "/workers/": "viewer",
     "/agents/": "viewer",
     "/agents/?view=ownerless&q=x": "viewer",
@@ -91,7 +106,7 @@ def test_nobody_is_sent_to_sign_in_and_comes_back(world: World):
 
 
 def test_another_organisation_is_not_there(world: World, visit: Visit):
-    theirs = furnish(make_organisation("theirs"))
+    theirs = with_waits(furnish(make_organisation("theirs")))
     for path in PAGES:
         foreign = address(path, theirs)
         answer = visit(foreign)
@@ -101,11 +116,25 @@ def test_another_organisation_is_not_there(world: World, visit: Visit):
 
 def test_a_viewer_cannot_write_anywhere(world: World, visit: Visit):
     run, ask = world.things["runs"], world.things["approvals"]
+    session, schedule, trigger = (world.things[name] for name in ("sessions", "schedules", "triggers"))
     person = world.people["operator"].id
     forms: dict[str, dict[str, Any]] = {
         f"/runs/{run}/cancel/": {},
         f"/runs/{run}/steps/1/resolve/": {},
         "/runs/new": {"agent": "clerk", "input": "x"},
+        **{f"/runs/{run}/{verb}": {} for verb in ("pause/", "resume/", "retry", "fork", "replay")},
+        "/sessions/new": {"agent": "clerk"},
+        **{
+            f"/sessions/{session}/{act}": {"name": "x", "value": "x", "input": "x"}
+            for act in ("continue", "move", "close/", "memory/new", "memory/forget/", "files/new")
+        },
+        f"/questions/{world.things['questions']}/": {"right": "true", "note": "x"},
+        f"/callbacks/{world.things['callbacks']}/secret/": {},
+        "/schedules/new": {"preview": "1"},
+        f"/schedules/{schedule}/change": {},
+        **{f"/schedules/{schedule}/{verb}/": {} for verb in ("enable", "disable", "run", "delete")},
+        "/triggers/new": {},
+        **{f"/triggers/{trigger}/{verb}/": {} for verb in ("rotate", "enable", "disable", "delete")},
         f"/approvals/{ask}/approve/": {"digest": "sha256:1"},
         f"/approvals/{ask}/deny/": {"reason": "No"},
         "/agents/new": {},

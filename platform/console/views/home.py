@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from agents.catalogue.models import Provider
 from agents.registry.models import Agent
-from agents.runs.models import Run, RunState
+from agents.runs.inbox import questions
+from agents.runs.models import Run, RunState, Wait
 from foundation.access.models import PermittedQuerySet
 from foundation.access.roles import Permission
 from foundation.actors import Actor
@@ -26,6 +27,7 @@ from governance.policies.models import PolicyDecision
 
 HOURS = 24
 IN_FLIGHT = (RunState.QUEUED, RunState.RUNNING, RunState.WAITING)
+ON_PEOPLE = (Wait.APPROVAL, Wait.INPUT, Wait.PERSON)
 BAD = (RunState.FAILED, RunState.EXPIRED)
 
 
@@ -56,6 +58,7 @@ class Home(Page):
         return self.render(
             {
                 "queue": queue(self.actor)[:6],
+                "questions": questions(self.actor)[:4],
                 "figures": _figures(self.actor, runs, since),
                 "bars": by_hour,
                 "finding": _finding(by_hour),
@@ -70,7 +73,7 @@ class Home(Page):
 def _figures(actor: Actor, runs: PermittedQuerySet[Run], since: datetime) -> dict[str, Any]:
     counted = runs.aggregate(
         in_flight=Count("id", filter=Q(state__in=IN_FLIGHT)),
-        waiting=Count("id", filter=Q(state=RunState.WAITING, waits_for="approval")),
+        waiting=Count("id", filter=Q(state=RunState.WAITING, waits_for__in=ON_PEOPLE)),
         ended=Count("id", filter=Q(created_at__gte=since, ended_at__isnull=False)),
         succeeded=Count("id", filter=Q(created_at__gte=since, state=RunState.SUCCEEDED)),
     )

@@ -6,8 +6,11 @@ from uuid import UUID
 from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 
+from agents.runs.event_kinds import EVENT_KINDS
 from agents.runs.forms import ResolveForm
 from agents.runs.models import Run, Step, StepState
+from console.bands import bands_of
+from console.relations import around, trace_of
 from console.story import Story, Told
 from foundation.access.roles import Permission
 from foundation.web.components.controls import Choice
@@ -30,22 +33,31 @@ class RunPage(Page):
 
     def get(self, request: HttpRequest, run_id: UUID) -> HttpResponse:
         """The page, its inspector, or its living part."""
-        rows = Run.objects.select_related("agent", "version__language_model__provider", "requester", "parent")
+        rows = Run.objects.select_related(
+            "agent", "version__language_model__provider", "requester", "parent__agent", "former__agent", "session"
+        )
         run = self.found(rows, pk=run_id)
         story = Story(self.actor, run)
         kind, key = request.GET.get("kind", ""), request.GET.get("step", "")
-        context = self._inspected(story, story.find(key))
-        if self.is_partial and request.GET.get("part") != "live":
-            return self.render({**context, "run": run})
-        context |= {
+        context = {
+            **self._inspected(story, story.find(key)),
             "run": run,
+            "why_not_control": self.why_not(Permission.RUN_CONTROL, run.target_id),
+        }
+        if self.is_partial and request.GET.get("part") != "live":
+            return self.render(context)
+        context |= {
             "story": story,
+            "is_part": request.GET.get("part") == "live",
+            "event_kinds": " ".join(EVENT_KINDS),
+            "bands": bands_of(self.actor, story.rows, run),
+            "around": around(self.actor, run),
+            "trace": trace_of(run),
             "plan": lay_out(condense(story.spans(kind), MOST_ROWS), story.now),
             "kinds": _kinds(story),
             "asks": self._asks(story),
             "doubt": next((one for one in story.told if one.step.state == StepState.UNKNOWN), None),
             "resolve_form": ResolveForm(),
-            "why_not_control": self.why_not(Permission.RUN_CONTROL, run.target_id),
         }
         return self.render(context)
 

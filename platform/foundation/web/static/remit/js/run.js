@@ -4,27 +4,31 @@
 (() => {
   const page = document.querySelector("[data-stream]");
   if (!page) return;
-  const KINDS = ["queued", "started", "waiting", "resumed", "succeeded", "failed", "cancelled", "expired"]
-    .map((word) => `run.${word}`)
-    .concat(["intended", "succeeded", "failed", "refused", "unknown", "waiting"].map((word) => `step.${word}`));
+  const KINDS = (page.dataset.kinds || "").split(" ").filter(Boolean);
   const ENDS = new Set(["run.succeeded", "run.failed", "run.cancelled", "run.expired"]);
   const PAUSE_AFTER = 5000;
   let stream = null;
   let due = 0;
   let last = page.dataset.after || "0";
   let poll = 0;
+  let over = false;
   let hidden = 0;
+
+  const busy = () => document.activeElement?.closest("#live :is(input:not([type=checkbox]), textarea, select)");
 
   function refresh() {
     if (due) return;
     due = setTimeout(async () => {
       due = 0;
+      // Nothing moves under somebody who types.
+      if (busy()) { document.activeElement.addEventListener("blur", refresh, { once: true }); return; }
       const address = new URL(location.href);
       address.searchParams.set("part", "live");
       await htmx.ajax("GET", address.pathname + address.search, { target: "#live", swap: "outerMorph" });
       follow();
       if (!document.querySelector("#live[data-stream]")) {
-        for (const mark of document.querySelectorAll("[data-while-live]")) mark.hidden = true;
+        over = true;
+        live(true);
         close();
         clearInterval(poll);
       }
@@ -38,13 +42,13 @@
   }
 
   function open() {
-    if (stream || document.hidden) return;
+    if (stream || over || document.hidden) return;
     stream = new EventSource(`${page.dataset.stream}?after=${encodeURIComponent(last)}`);
     stream.onopen = () => { clearInterval(poll); poll = 0; live(true); };
     const heard = (event) => {
       if (event.lastEventId) last = event.lastEventId;
       refresh();
-      if (ENDS.has(event.type)) close();
+      if (ENDS.has(event.type)) { over = true; close(); }
     };
     stream.onmessage = heard;
     for (const kind of KINDS) stream.addEventListener(kind, heard);
@@ -64,7 +68,11 @@
   document.addEventListener("visibilitychange", () => {
     clearTimeout(hidden);
     if (document.hidden) hidden = setTimeout(close, PAUSE_AFTER);
-    else { open(); refresh(); }
+    else if (!over) { open(); refresh(); }
+  });
+  // What somebody has opened stays open.
+  htmx.registerExtension("remit-open", {
+    htmx_before_morph_attr: (element, detail) => !(detail.attrName === "open" && element.matches("details")),
   });
   addEventListener("pagehide", close);
   open();

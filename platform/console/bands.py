@@ -1,0 +1,121 @@
+"""What a run and those below it wait for, in words, and what a person can do about it."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from agents.runs.builtins.events import address_of
+from agents.runs.models import Callback, InputRequest, InputState, Run, RunState, Wait
+from foundation.access.roles import Permission
+from foundation.actors import Actor
+from foundation.web.components.quantities import money
+from governance.budgets.models import Budget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Band:
+    """One wait. `words` are the agent's own; `verb` leads to `address`, or is a form sent there if `is_form`.
+
+    `then` says what happens when `until` has passed. `copied` is an address for whoever is waited for.
+    """
+
+    key: str
+    title: str
+    tone: str = "quiet"
+    words: str = ""
+    text: str = ""
+    asked: datetime | None = None
+    until: datetime | None = None
+    then: str = ""
+    verb: str = ""
+    address: str = ""
+    is_form: bool = False
+    copied: str = ""
+
+
+def bands_of(actor: Actor, runs: Iterable[Run], page: Run) -> list[Band]:
+    """The waits of these runs, `page` among them; those for approval and for a person's word stand elsewhere."""
+    waiting = [run for run in runs if run.state == RunState.WAITING]
+    on = {run.waits_on for run in waiting if run.waits_on}
+    found = [*_questions(actor, waiting, on), *_callbacks(actor, waiting, on, page)]
+    found += [*_budgets(actor, waiting, on, page), *_moments(waiting, page), *_pauses(page)]
+    if not found and page.state == RunState.WAITING and page.waits_for == Wait.CHILD:
+        found.append(
+            Band(
+                key="waiting.child",
+                title="Work that it gave away has not ended",
+                text="It goes on by itself when those below have answered.",
+            )
+        )
+    return found
+
+
+def _questions(actor: Actor, waiting: list[Run], on: set[UUID]) -> Iterator[Band]:
+    if not any(run.waits_for == Wait.INPUT for run in waiting):
+        return
+    rows = InputRequest.objects.all().permitted(actor, Permission.RUN_VIEW)
+    for one in rows.filter(id__in=on, state=InputState.OPEN).select_related("run__agent").order_by("expires_at"):
+        yield Band(
+            key="waiting.input", tone="wait", title=f"{one.run.agent.name} asks a person", words=one.question,
+            asked=one.created_at, until=one.expires_at, then="then it goes on without", verb="Answer",
+            address=f"/questions/{one.id}/",
+        )  # fmt: skip
+
+
+def _callbacks(actor: Actor, waiting: list[Run], on: set[UUID], page: Run) -> Iterator[Band]:
+    if not any(run.waits_for == Wait.EVENT for run in waiting):
+        return
+    rows = Callback.objects.all().permitted(actor, Permission.RUN_VIEW)
+    for one in rows.filter(id__in=on, received_at=None).select_related("run__agent"):
+        yield Band(
+            key="waiting.event", title=_of(one.run, page, f"An event from outside: {one.name}"),
+            text="It goes on when this address is called once, with the signature that its holder was given.",
+            asked=one.created_at, until=one.expires_at, then="then it goes on without", copied=address_of(one),
+            verb="Show what signs it", address=f"/callbacks/{one.id}/secret/", is_form=True,
+        )  # fmt: skip
+
+
+def _budgets(actor: Actor, waiting: list[Run], on: set[UUID], page: Run) -> Iterator[Band]:
+    short = [run for run in waiting if run.waits_for == Wait.BUDGET]
+    if not short:
+        return
+    rows = Budget.objects.all().permitted(actor, Permission.BUDGET_VIEW).filter(id__in=on).select_related("target")
+    budgets = {row.id: row for row in rows}
+    for run in short:
+        budget = budgets.get(run.waits_on) if run.waits_on else None
+        text = "It goes on when somebody raises the budget, or when its next month begins."
+        if budget is not None:
+            spent = (
+                f"{money(budget.settled + budget.reserved, budget.currency)} of {money(budget.limit, budget.currency)}"
+            )
+            text = f"{budget.target.name} has spent or held {spent}. {text}"
+        yield Band(
+            key="waiting.budget", tone="warn", title=_of(run, page, "Not enough money is left"), text=text,
+            until=run.wake_at, then="then it looks again", verb="Budgets", address="/costs/",
+        )  # fmt: skip
+
+
+def _moments(waiting: list[Run], page: Run) -> Iterator[Band]:
+    for run in waiting:
+        if run.waits_for == Wait.TIMER:
+            yield Band(key="waiting.timer", title=_of(run, page, "It waits for a moment"), until=run.wake_at,
+                       text="It goes on by itself. Meanwhile it costs nothing.")  # fmt: skip
+        elif run.waits_for == Wait.CAPACITY:
+            yield Band(key="waiting.capacity", title=_of(run, page, "The model is busy"), until=run.wake_at,
+                       text="It said so itself, or its lane is full. It is tried again.")  # fmt: skip
+
+
+def _pauses(page: Run) -> Iterator[Band]:
+    """Only that of the page's own run can be ended here: it covers those below."""
+    if page.pause_requested:
+        held = page.state == RunState.WAITING and page.waits_for == Wait.PAUSE
+        text = "It and all below it stay as they are until somebody resumes it. Its time runs on."
+        title = "It is paused" if held else "It pauses before its next act"
+        yield Band(key="waiting.pause", title=title, text=text, until=page.deadline, then="then it expires",
+                   verb="Resume", address=f"/runs/{page.id}/resume/", is_form=True)  # fmt: skip
+
+
+def _of(run: Run, page: Run, title: str) -> str:
+    """The sentence, with the agent's name where it is not the page's own run."""
+    return title if run.id == page.id else f"{run.agent.name}: {title[0].lower()}{title[1:]}"
