@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from typing import Any
 from uuid import UUID
 
 import django
@@ -24,26 +25,27 @@ from foundation.organisations.services import create_organisation, create_team  
 from foundation.tenancy.context import tenant  # noqa: E402
 from governance.budgets.services import set_budget  # noqa: E402
 from governance.policies.services import create_policy  # noqa: E402
-from tests.benchmarks.noop import TOOL  # noqa: E402
 
 EURO = 1_000_000
 TOOL_PRICE = 50  # micro-units a call, so that every step moves the ledger
+NOOP, SLOW = "bench.noop", "bench.slow"
 POLICIES = {
     "starts": 'permit (principal, action == Action::"run_start", resource in Team::"desk");',
     "thinks": 'permit (principal == Agent::"worker", action == Action::"model_call", resource == Model::"small");',
-    "acts": f'permit (principal == Agent::"worker", action == Action::"tool_call", resource == Tool::"{TOOL}")\n'
+    "acts": f'permit (principal == Agent::"worker", action == Action::"tool_call", resource == Tool::"{NOOP}")\n'
     "when { context.args.number < 1000 };",
-    "few-calls": f'forbid (principal, action == Action::"tool_call", resource == Tool::"{TOOL}")\n'
+    "acts-slowly": f'permit (principal == Agent::"worker", action == Action::"tool_call", resource == Tool::"{SLOW}");',
+    "few-calls": f'forbid (principal, action == Action::"tool_call", resource == Tool::"{NOOP}")\n'
     "when { context.history.target_calls > 500 };",
     "large-asks": '@ask("May I do number {number}?") @approvers("operator")\n'
-    f'forbid (principal, action == Action::"tool_call", resource == Tool::"{TOOL}")\n'
+    f'forbid (principal, action == Action::"tool_call", resource == Tool::"{NOOP}")\n'
     "when { context.args.number > 500 } unless { context.approved };",
     "spending": 'forbid (principal, action == Action::"tool_call", resource)\n'
     "when { context.history.spent > 900000000 };",
 }
 
 
-def make_house() -> tuple[Actor, Agent]:
+def make_house(tool: str, settings: dict[str, Any]) -> tuple[Actor, Agent]:
     """An organisation with policies, budgets, a model, a priced tool, and an agent that uses them."""
     shell = shell_actor()
     organisation = create_organisation(actor=shell, slug="bench", name="Bench")
@@ -62,12 +64,12 @@ def make_house() -> tuple[Actor, Agent]:
                                       context_window=8000, max_output=100)  # fmt: skip
         set_price(actor=owner, language_model=language, currency="EUR", input_per_million=EURO,
                   output_per_million=EURO)  # fmt: skip
-        add_connector(actor=owner, slug="bench", name="Bench", kind="noop", settings={})
-        Tool.objects.filter(name=TOOL).update(price=TOOL_PRICE)
+        add_connector(actor=owner, slug="bench", name="Bench", kind="noop", settings=settings)
+        Tool.objects.update(price=TOOL_PRICE)
         agent = create_agent(actor=owner, team=team, slug="worker", name="Worker", purpose="Works",
                              sponsor=person.principal)  # fmt: skip
         version = publish_version(actor=owner, agent=agent, instructions="Call the tool ten times.",
-                                  language_model=language, tools=[TOOL], delegates=[], max_steps=40,
+                                  language_model=language, tools=[tool], delegates=[], max_steps=40,
                                   max_seconds=86_400, max_output_tokens=100, run_budget=EURO)  # fmt: skip
         serve_version(actor=owner, agent=agent, version=version)
         agent = activate_agent(actor=owner, agent=Agent.objects.get(pk=agent.pk), reason="The benchmark begins.")
@@ -89,8 +91,8 @@ def queue(owner: Actor, agent: Agent, count: int) -> list[UUID]:
 
 
 def main() -> None:
-    """Make the house, then as many runs as each line asks for."""
-    owner, agent = make_house()
+    """Make the house as the first line says, then as many runs as each line asks for."""
+    owner, agent = make_house(**json.loads(sys.stdin.readline()))
     print(json.dumps({"organisation": str(agent.organisation_id)}), flush=True)
     for line in sys.stdin:
         print(json.dumps([str(run) for run in queue(owner, agent, int(line))]), flush=True)

@@ -1,10 +1,12 @@
 """A tool that does nothing and a model that asks for it: what is left of a step is what Remit adds to it."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +15,6 @@ from agents.catalogue.messages import Endpoint, ModelAnswer, ModelRequest
 from agents.labels import Integrity, Label
 from agents.tools.port import ToolDefinition, ToolEffect, ToolOutput, ToolRequest
 
-TOOL = "bench.noop"
 SCHEMA = {
     "type": "object",
     "properties": {"number": {"type": "integer"}, "note": {"type": "string"}},
@@ -55,15 +56,25 @@ clock, shape = Clock(), Shape()
 
 
 class NoopKind:
-    """A connector kind with one operation that changes something each time, as far as anybody knows."""
+    """A connector kind whose first operation does nothing, though as far as anybody knows it changes something.
+
+    The second one takes `seconds`, and writes a line into `file` as it begins; it may be repeated.
+    """
 
     def definitions(self, settings: Mapping[str, Any]) -> list[ToolDefinition]:  # noqa: ARG002 - the port's
-        """The operation."""
-        return [ToolDefinition(name="noop", description="Does nothing.", schema=SCHEMA, effect=ToolEffect.EFFECT)]
+        """The operations."""
+        return [
+            ToolDefinition(name="noop", description="Does nothing.", schema=SCHEMA, effect=ToolEffect.EFFECT),
+            ToolDefinition(name="slow", description="Takes a while.", schema=SCHEMA, effect=ToolEffect.IDEMPOTENT),
+        ]
 
     def call(self, request: ToolRequest) -> ToolOutput:
-        """Do nothing."""
+        """Do nothing, or take a while."""
         clock.tick(request.run)
+        if request.operation == "slow":
+            with Path(request.settings["file"]).open("a") as lines:
+                lines.write(f"{time.time()} {os.getpid()} {request.run} {request.idempotency_key}\n")
+            time.sleep(request.settings["seconds"])
         return ToolOutput({"done": request.arguments["number"]}, Label(Integrity.TRUSTED))
 
 
@@ -74,7 +85,7 @@ def answer(endpoint: Endpoint, request: ModelRequest) -> ModelAnswer:
         return ModelAnswer(items=({"type": "message", "role": "assistant", "text": "done"},), input_tokens=400,
                            output_tokens=2)  # fmt: skip
     calls = tuple(
-        {"type": "call", "call_id": f"call_{number}", "name": TOOL,
+        {"type": "call", "call_id": f"call_{number}", "name": request.tools[0]["name"],
          "arguments": json.dumps({"number": number, "note": "the quick brown fox jumps over the lazy dog"})}
         for number in range(done, min(done + shape.at_a_time, shape.calls))
     )  # fmt: skip

@@ -37,10 +37,16 @@ SELECT (SELECT count(*) FROM runs_run WHERE id = ANY(%(runs)s::uuid[]) AND state
 
 @dataclass
 class Remit:
-    """The installation. `settings` are added to Postgres' own; every fsync takes `fsync_ms` longer."""
+    """The installation. `settings` are added to Postgres' own; every fsync takes `fsync_ms` longer.
+
+    Without `broker` no bell is rung: the benchmark itself says which runs are to be worked on.
+    """
 
     settings: dict[str, str] = field(default_factory=dict)
     fsync_ms: float = 0
+    tool: str = "bench.noop"
+    tool_settings: dict[str, Any] = field(default_factory=dict)
+    broker: bool = False
     stock: list[str] = field(default_factory=list)
 
     def __enter__(self) -> Self:
@@ -50,15 +56,16 @@ class Remit:
             settings = self.settings | slow_disk.settings(self.fsync_ms)
             self.cluster = self._stack.enter_context(Cluster(self.folder / "data", settings=settings))
         self.environment = os.environ | self.cluster.environment() | {
-            "REMIT_DATA_DIR": str(self.folder / "data"), "BROKER_URL": "memory://",
-            "DJANGO_SETTINGS_MODULE": "tests.benchmarks.settings", "PYTHONPATH": f"{ROOT}:{ROOT / 'platform'}",
-        }  # fmt: skip
+            "REMIT_DATA_DIR": str(self.folder / "data"), "DJANGO_SETTINGS_MODULE": "tests.benchmarks.settings",
+            "PYTHONPATH": f"{ROOT}:{ROOT / 'platform'}",
+        } | ({} if self.broker else {"BROKER_URL": "memory://"})  # fmt: skip
         subprocess.run(
             [sys.executable, "manage.py", "migrate", "--skip-checks", "--database", "owner", "--no-input",
              "--verbosity", "0"], cwd=ROOT, env=self.environment, check=True,
         )  # fmt: skip
         self.ground = Process("tests.benchmarks.ground", self.environment)
         self._stack.callback(self.ground.end)
+        self.ground.say(json.dumps({"tool": self.tool, "settings": self.tool_settings}))
         self.organisation = json.loads(self.ground.hear())["organisation"]
         return self
 

@@ -22,6 +22,7 @@ from tests.benchmarks.loads import LOADS, USUAL  # noqa: E402
 from tests.benchmarks.machine import Watch  # noqa: E402
 from tests.benchmarks.peers import Peers  # noqa: E402
 from tests.benchmarks.remit import Remit  # noqa: E402
+from tests.benchmarks.resume import resume  # noqa: E402
 from tests.benchmarks.statements import PRELOADED, reset, statements  # noqa: E402
 
 _GUESS = 150.0  # steps a second, before anything was measured
@@ -41,6 +42,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--slow-disk", type=float, metavar="MS", help="what is kept when every fsync takes so much longer"
     )
+    parser.add_argument("--resume", action="store_true", help="how soon 50 runs of a killed worker move again")
     return parser.parse_args()
 
 
@@ -91,6 +93,14 @@ def slow_disk_of(given: argparse.Namespace) -> dict[str, Any]:
             "a_commit_ms": commits, "machine": watch.told()}  # fmt: skip
 
 
+def resumed(given: argparse.Namespace) -> dict[str, Any]:
+    """Each round by itself."""
+    with Watch(lambda: (os.getpid(),)) as watch:
+        rounds = [resume() for _ in range(given.rounds)]
+    return {"resume": rounds, "median_all_move_after_s": median(one["all_move_after_s"] for one in rounds),
+            "machine": watch.told()}  # fmt: skip
+
+
 def summary(by_name: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     """Medians over the rounds, and ratios of medians."""
     medians = {name: _medians(rounds) for name, rounds in by_name.items()}
@@ -120,8 +130,14 @@ def main() -> int:
     if given.profile:
         profile(given)
         return 0
-    print(json.dumps(slow_disk_of(given) if given.slow_disk else compare(given), indent=1))
+    print(json.dumps(_measured(given), indent=1))
     return 0
+
+
+def _measured(given: argparse.Namespace) -> dict[str, Any]:
+    if given.resume:
+        return resumed(given)
+    return slow_disk_of(given) if given.slow_disk else compare(given)
 
 
 if __name__ == "__main__":
