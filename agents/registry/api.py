@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from agents.catalogue.models import LanguageModel
-from agents.registry.models import Agent, AgentVersion
+from agents.registry.models import Agent, AgentVersion, OnExhausted, Truncation
 from agents.registry.services import (
     activate_agent,
     change_sponsor,
@@ -59,7 +59,8 @@ class AgentVersionShape(Shape):
     class Meta:
         model = AgentVersion
         fields = ["id", "number", "instructions", "language_model", "tools", "delegates", "max_steps", "max_seconds",
-                  "max_output_tokens", "run_budget", "content_hash", "note", "created_at"]  # fmt: skip
+                  "max_output_tokens", "run_budget", "max_tokens", "max_children", "context_tokens", "truncation",
+                  "on_exhausted", "content_hash", "note", "created_at"]  # fmt: skip
 
 
 class ServingName(Shape):
@@ -93,7 +94,10 @@ class CreateAgent(Body):
 
 
 class PublishVersion(Body):
-    """`language_model` by id or slug, `tools` by name, `delegates` by slug; `run_budget` in micro-units."""
+    """`language_model` by id or slug, `tools` by name, `delegates` by slug; `run_budget` in micro-units.
+
+    `max_tokens` 0 is no limit, `context_tokens` 0 what the model takes.
+    """
 
     instructions = serializers.CharField(max_length=200_000, trim_whitespace=False)
     language_model = serializers.CharField()
@@ -103,6 +107,11 @@ class PublishVersion(Body):
     max_seconds = serializers.IntegerField(min_value=1, max_value=31_536_000, default=86_400)
     max_output_tokens = serializers.IntegerField(min_value=1, max_value=1_000_000, default=1_024)
     run_budget = serializers.IntegerField(min_value=0, max_value=2**53 - 1, default=100_000)
+    max_tokens = serializers.IntegerField(min_value=0, max_value=2**31 - 1, default=0)
+    max_children = serializers.IntegerField(min_value=0, max_value=1_000, default=16)
+    context_tokens = serializers.IntegerField(min_value=0, max_value=2**31 - 1, default=0)
+    truncation = serializers.ChoiceField(choices=Truncation.choices, default=Truncation.COMPACT.value)
+    on_exhausted = serializers.ChoiceField(choices=OnExhausted.choices, default=OnExhausted.STOP.value)
     note = serializers.CharField(max_length=300, allow_blank=True, default="")
 
 

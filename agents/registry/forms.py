@@ -2,6 +2,8 @@
 
 from django import forms
 
+from agents.registry.models import OnExhausted, Truncation
+
 
 class AgentForm(forms.Form):
     """A new agent: a draft until it serves a version."""
@@ -35,6 +37,25 @@ class VersionForm(forms.Form):
     )
     run_budget = forms.DecimalField(
         label="Budget of one run", min_value=0, max_value=1_000_000, decimal_places=6, initial="0.10"
+    )
+    max_tokens = forms.IntegerField(
+        label="Most tokens of one run", min_value=0, max_value=2**31 - 1, required=False, help_text="0: no limit."
+    )
+    max_children = forms.IntegerField(
+        label="Most runs below one run", min_value=0, max_value=1_000, required=False, help_text="16 if left out."
+    )
+    context_tokens = forms.IntegerField(
+        label="Context, in tokens",
+        min_value=0,
+        max_value=2**31 - 1,
+        required=False,
+        help_text="0: what the model takes.",
+    )
+    truncation = forms.ChoiceField(
+        label="When a session outgrows its context", choices=Truncation.choices, required=False
+    )
+    on_exhausted = forms.ChoiceField(
+        label="When a budget above the run's own is used up", choices=OnExhausted.choices, required=False
     )
     note = forms.CharField(max_length=300, required=False, help_text="What changed, and why.")
 

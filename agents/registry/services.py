@@ -67,11 +67,18 @@ def publish_version(
     max_seconds: int = 86_400,
     max_output_tokens: int = 1_024,
     run_budget: int = 100_000,
+    max_tokens: int = 0,
+    max_children: int = 16,
+    context_tokens: int = 0,
+    truncation: str = "compact",
+    on_exhausted: str = "stop",
     note: str = "",
 ) -> AgentVersion:
     """The next immutable version; it serves once `serve_version` says so.
 
-    `tools` names tools, `delegates` agents by their slugs; limits are in steps, seconds, tokens and micro-units.
+    `tools` names tools, `delegates` agents by their slugs; limits are in steps, seconds, tokens (0: none) and
+    micro-units. `truncation` (compact, drop, refuse) says what happens when a session outgrows `context_tokens` (0:
+    what the model takes), `on_exhausted` (stop, wait) when a budget above the run's own has nothing left.
     """
     refuse_agent(actor)
     # The lock makes the numbers follow one another.
@@ -86,6 +93,11 @@ def publish_version(
             max_seconds=max_seconds,
             max_output_tokens=max_output_tokens,
             run_budget=run_budget,
+            max_tokens=max_tokens,
+            max_children=max_children,
+            context_tokens=context_tokens,
+            truncation=truncation,
+            on_exhausted=on_exhausted,
         ),
         agent,
     )

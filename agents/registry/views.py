@@ -20,6 +20,7 @@ from agents.registry.services import (
     serve_version,
     suspend_agent,
 )
+from agents.tools.builtins import BUILTIN_TOOLS
 from agents.tools.models import Tool, ToolState
 from foundation.access.guards import UnknownError
 from foundation.access.models import PermittedQuerySet
@@ -41,6 +42,7 @@ VIEWS: dict[str, tuple[str, Callable[[Actor], Q]]] = {
     "draft": ("Drafts", lambda _: Q(state=AgentState.DRAFT)),
     "suspended": ("Suspended", lambda _: Q(state=AgentState.SUSPENDED)),
 }
+ADDED = ("max_tokens", "max_children", "context_tokens", "truncation", "on_exhausted")
 COLUMNS = {
     "id": lambda agent: agent.id,
     "slug": lambda agent: agent.slug,
@@ -155,7 +157,7 @@ class NewVersion(FormPage):
         last = self._last
         if last is None:
             return {}
-        same = ("instructions", "tools", "delegates", "max_steps", "max_seconds", "max_output_tokens")
+        same = ("instructions", "tools", "delegates", "max_steps", "max_seconds", "max_output_tokens", *ADDED)
         money = f"{last.run_budget / MICRO:.6f}".rstrip("0").rstrip(".")
         return {
             **{name: getattr(last, name) for name in same},
@@ -169,7 +171,10 @@ class NewVersion(FormPage):
         models = [(key, f"{model.name} · {model.provider.name}") for key, model in self._models.items()]
         choices: dict[str, list[tuple[str, str]]] = {
             "language_model": models,
-            "tools": [(tool.name, f"{tool.name} ({tool.effect})") for tool in self._tools],
+            "tools": [
+                *((tool.name, f"{tool.name} ({tool.effect})") for tool in self._tools),
+                *((name, f"{name} (built in)") for name in BUILTIN_TOOLS),
+            ],
             "delegates": [(agent.slug, agent.name) for agent in self._others],
         }
         for name, found in choices.items():
@@ -180,11 +185,13 @@ class NewVersion(FormPage):
 
     def done(self, values: Mapping[str, Any]) -> str:
         """To the versions, where it can be made to serve."""
+        # What the form leaves out has the default of the verb.
+        given = {name: value for name, value in values.items() if name not in ADDED or value not in (None, "")}
         version = publish_version(
             actor=self.actor,
             agent=self._agent,
             **{
-                **values,
+                **given,
                 "language_model": self._models[values["language_model"]],
                 "run_budget": int(values["run_budget"] * MICRO),
             },

@@ -9,6 +9,7 @@ from django.db import DatabaseError, connections, transaction
 from agents.catalogue.models import LanguageModel
 from agents.registry.models import Agent, AgentVersion
 from agents.registry.services import publish_version, retire_agent, serve_version
+from foundation.digests import digest_of
 from foundation.errors import ConflictError, InvalidError
 from tests.agents.workshop import Workshop, make_workshop
 
@@ -53,7 +54,8 @@ def test_equal_content_has_an_equal_hash(workshop: Workshop, agent: Agent) -> No
     assert publish(workshop, agent, note="the same").content_hash == first.content_hash
     changes: list[dict[str, Any]] = [
         {"instructions": "Answer."}, {"tools": []}, {"tools": ["papers.search", "papers.read"]}, {"max_steps": 3},
-        {"max_seconds": 9}, {"max_output_tokens": 7}, {"run_budget": 1},
+        {"max_seconds": 9}, {"max_output_tokens": 7}, {"run_budget": 1}, {"max_tokens": 1}, {"max_children": 1},
+        {"context_tokens": 900}, {"truncation": "drop"}, {"on_exhausted": "wait"},
     ]  # fmt: skip
     hashes = {publish(workshop, agent, **change).content_hash for change in changes}
     assert len(hashes) == len(changes)
@@ -160,3 +162,26 @@ def test_agents_do_not_rewrite_themselves(workshop: Workshop, agent: Agent) -> N
             tools=[],
             delegates=[],
         )
+
+
+def test_defaults_that_came_later_leave_older_hashes_alone(workshop: Workshop, agent: Agent) -> None:
+    """The hash of a definition without them is what it was before there were any."""
+    plain = publish(workshop, agent)
+    older = {"instructions": "Answer kindly.", "language_model": workshop.model.slug, "tools": ["papers.search"],
+             "delegates": [], "max_steps": 40, "max_seconds": 86_400, "max_output_tokens": 1_024,
+             "run_budget": 100_000}  # fmt: skip
+    assert plain.content_hash == digest_of(older)
+    said = publish(workshop, agent, max_tokens=0, max_children=16, context_tokens=0, truncation="compact")
+    assert said.content_hash == plain.content_hash
+    assert (said.truncation, said.on_exhausted, said.max_children) == ("compact", "stop", 16)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("max_tokens", -1), ("max_children", 1_001), ("context_tokens", 499), ("truncation", "no"), ("on_exhausted", "")],
+)
+def test_limits_of_sessions_are_checked(workshop: Workshop, agent: Agent, field: str, value: Any) -> None:
+    """Each with its field."""
+    with pytest.raises(InvalidError) as caught:
+        publish(workshop, agent, **{field: value})
+    assert caught.value.field == field
