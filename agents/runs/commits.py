@@ -82,9 +82,8 @@ class Entries:
         self.later.append(act)
 
     def ended(self, state: RunState, why: str) -> None:
-        """The run has ended."""
+        """The run has ended: the last of its events."""
         self.state = (state, why)
-        self.event(f"run.{state.value}", {"state": state.value, "reason": why})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -286,7 +285,11 @@ def _events(commit: Commit) -> list[Event]:
         data = {"step": step.number, "kind": step.kind, "name": step.name, "state": outcome.state.value}
         told.append((f"step.{outcome.state.value}", data))
     waits = [("run.waiting", {"waits_for": str(change.waits_for)})] if change.state is RunState.WAITING else []
-    return [*commit.events, *told, *commit.entries.events, *waits]
+    ends = []
+    if commit.entries.state is not None:
+        state, why = commit.entries.state
+        ends = [(f"run.{state.value}", {"state": state.value, "reason": why})]
+    return [*commit.events, *told, *commit.entries.events, *waits, *ends]
 
 
 def _told(commit: Commit) -> list[Entry]:

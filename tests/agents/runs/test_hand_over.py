@@ -1,0 +1,153 @@
+"""`remit.hand_over`: another agent takes the session over, with no more than this one had."""
+
+from typing import Any
+
+import pytest
+
+from agents.labels import Integrity, Label
+from agents.registry.services import activate_agent, create_agent, publish_version, serve_version
+from agents.runs.engine import advance
+from agents.runs.models import Relation, Run, RunState, Session, StepKind, StepState
+from foundation.audit.models import AuditEntry
+from governance.budgets.services import set_budget
+
+NEVER = '@id("never") forbid (principal, action == Action::"delegation", resource == Agent::"second");'
+
+
+def follower_of(house: Any, run: Any) -> Run:
+    """The run that took over."""
+    with house.in_tenant():
+        return Run.objects.select_related("session", "agent", "version").get(former_id=run.pk)
+
+
+@pytest.fixture
+def handed(house: Any, say: Any, call: Any, add_agent: Any, equip: Any) -> Any:
+    """A run that has handed over to an agent, whose run is queued."""
+    add_agent("second", [])
+    equip(house, "remit.hand_over", delegates=["second"])
+    house.model.answers = {
+        "worker": [call("remit.hand_over", agent="second", note="Go on."), say("never said")],
+        "second": [say("I went on.")],
+    }
+    run = house.start()
+    assert advance(run.id) == [follower_of(house, run).id]
+    return house.read(run)
+
+
+def test_the_run_ends_and_another_begins_in_the_session(house: Any, handed: Any) -> None:
+    assert handed.state == RunState.SUCCEEDED, handed.failure
+    follower = follower_of(house, handed)
+    assert handed.output == {
+        "text": "Handed over to Second.", "handed_over_to": "second", "run": str(follower.id),
+    }  # fmt: skip
+    assert house.steps(handed)[-1].state == StepState.SUCCEEDED
+    assert house.events(handed)[-1] == "run.succeeded"
+    assert (follower.relation, follower.session_id, follower.state) == (
+        Relation.HANDOVER, handed.session_id, RunState.QUEUED,
+    )  # fmt: skip
+    with house.in_tenant():
+        session = Session.objects.get(pk=handed.session_id)
+    assert (session.agent_id, session.version_id) == (follower.agent_id, follower.version_id)
+    assert session.target_id == follower.agent.target_id
+    done = house.run(follower)
+    assert (done.state, done.output) == (RunState.SUCCEEDED, {"text": "I went on."}), done.failure
+    with house.in_tenant():
+        assert AuditEntry.objects.filter(action="run.hand_over", run_id=handed.id).count() == 1
+
+
+def test_power_and_limits_only_narrow(house: Any, handed: Any) -> None:
+    follower = follower_of(house, handed)
+    assert follower.chain == [str(house.agent.id), *handed.chain]
+    assert follower.deadline <= handed.deadline
+    assert follower.budget <= handed.budget
+    assert follower.depth == handed.depth + 1
+    assert Label.from_json(follower.input_label).integrity is Integrity.UNTRUSTED
+    assert follower.requester_id == handed.requester_id
+    assert follower.parent_id is None
+
+
+def test_what_the_follower_spends_counts_against_both(
+    house: Any, say: Any, call: Any, add_agent: Any, equip: Any
+) -> None:
+    add_agent("second", [])
+    # A call holds some 1,180 micro-units and costs 110: the former run's limit holds one call, and not another.
+    equip(house, "remit.hand_over", delegates=["second"], run_budget=1_250)
+    house.model.answers = {
+        "worker": [call("remit.hand_over", agent="second", note="Go on.")],
+        "second": [say("I went on.")],
+    }
+    run = house.run(house.start())
+    assert run.state == RunState.SUCCEEDED, run.failure
+    follower = follower_of(house, run)
+    assert follower.state == RunState.FAILED
+    assert "budget of the run" in follower.failure
+
+
+def test_whoever_may_not_delegate_may_not_hand_over(make_house: Any, say: Any, call: Any, equip: Any) -> None:
+    house = make_house()
+    _agent(house, "second")
+    house.policy("never", NEVER)
+    equip(house, "remit.hand_over", delegates=["second"])
+    house.model.answers = {"worker": [call("remit.hand_over", agent="second", note="Go on."), say("I stay.")]}
+    run = house.run(house.start())
+    assert run.output == {"text": "I stay."}, run.failure
+    step = house.steps(run)[1]
+    assert (step.kind, step.state) == (StepKind.TOOL_CALL, StepState.REFUSED)
+    assert "never" in step.error
+
+
+def test_only_to_those_that_the_version_names(house: Any, say: Any, call: Any, add_agent: Any, equip: Any) -> None:
+    add_agent("second", [])
+    equip(house, "remit.hand_over")
+    house.model.answers = {"worker": [call("remit.hand_over", agent="second", note="Go on."), say("I stay.")]}
+    run = house.run(house.start())
+    assert run.output == {"text": "I stay."}
+    assert "may not delegate to second" in house.steps(run)[1].error
+
+
+def test_a_delegated_run_answers_instead(house: Any, say: Any, call: Any, add_agent: Any, equip: Any) -> None:
+    add_agent("third", [])
+    _agent(house, "second", delegates=["third"], tools=("remit.hand_over",))
+    equip(house, delegates=["second"])
+    house.model.answers = {
+        "worker": [call("delegate.second", task="x"), say("Done.")],
+        "second": [call("remit.hand_over", agent="third", note="Go on."), say("I answer.")],
+    }
+    run = house.run(house.start())
+    assert run.state == RunState.SUCCEEDED, run.failure
+    assert house.steps(run)[1].output == {"text": "I answer."}
+
+
+def test_two_agents_cannot_hand_over_for_ever(house: Any, call: Any, equip: Any) -> None:
+    _agent(house, "second", delegates=["worker"], tools=("remit.hand_over",))
+    equip(house, "remit.hand_over", delegates=["second"], max_steps=4)
+    house.model.answers = {
+        "worker": [call("remit.hand_over", agent="second", note="You.")],
+        "second": [call("remit.hand_over", agent="worker", note="No, you.")],
+    }
+    run = house.start()
+    house.run(run)
+    with house.in_tenant():
+        runs = list(Run.objects.filter(session_id=run.session_id).order_by("depth"))
+    assert [one.depth for one in runs] == list(range(6))
+    assert runs[-1].state == RunState.FAILED
+    assert "limited to 5 levels" in house.steps(runs[-1])[1].error
+
+
+def _agent(house: Any, slug: str, delegates: list[str] | None = None, tools: tuple[str, ...] = ()) -> None:
+    """One more agent, with its budget."""
+    from_house = house.agent
+    with house.in_tenant():
+        sponsor = type(from_house).objects.get(pk=from_house.pk).sponsor
+        agent = create_agent(
+            actor=house.owner, team=house.team, slug=slug, name=slug.title(), purpose="Works", sponsor=sponsor
+        )
+        version = publish_version(
+            actor=house.owner, agent=agent, instructions=slug, language_model=house.language_model, tools=tools,
+            delegates=delegates or [], max_output_tokens=100,
+        )  # fmt: skip
+        serve_version(actor=house.owner, agent=agent, version=version)
+        activate_agent(actor=house.owner, agent=type(from_house).objects.get(pk=agent.pk), reason="ready")
+        set_budget(
+            actor=house.owner, scope="agent", scope_id=agent.id, target=agent.target, limit=1_000_000, currency="EUR"
+        )
