@@ -1,5 +1,6 @@
 """How soon every run moves again once the worker that had them all is killed with -9, while another one lives."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -15,9 +16,10 @@ from tests.benchmarks.processes import ROOT
 from tests.benchmarks.remit import DISK, Remit
 
 RUNS = 50
-_SECONDS = 0.3  # that a step takes
+_SECONDS = 1.0  # that a step takes
 _PATIENCE = 120.0  # seconds to wait for anything
 _ALIVE = "SELECT count(*) FROM runs_heartbeat WHERE kind = 'worker' AND seen_at > now() - interval '20 s'"
+_AWAKE = "SELECT count(*) FROM runs_heartbeat WHERE kind = 'worker' AND seen_at > %s"
 _ENDED = "SELECT count(*) FROM runs_run WHERE id = ANY(%s::uuid[]) AND state = 'succeeded'"
 _DOUBTED = "SELECT count(*) FROM runs_event WHERE run_id = ANY(%s::uuid[]) AND kind = 'step.repeated'"
 
@@ -71,14 +73,15 @@ def resume() -> dict[str, Any]:
 
 
 def _killed(remit: Remit, marks: Marks, start: Callable[[], Worker]) -> dict[str, Any]:
-    first = start()
-    _until(lambda: remit.execute(_ALIVE, [])[0][0] == 1, "the first worker does not come")
+    first, second = start(), start()
+    _until(lambda: remit.execute(_ALIVE, [])[0][0] == 2, "the two workers do not come")
+    # Asleep it takes none of the runs; they are to be in the first one, all of them.
+    second.process.send_signal(signal.SIGSTOP)
     runs = remit.runs(RUNS)
     _until(lambda: len(marks.runs_of(first.process.pid)) == RUNS, "the first worker does not take all runs")
-    second = start()
-    _until(lambda: remit.execute(_ALIVE, [])[0][0] == 2, "the second worker does not come")
-    before = len(marks.lines())
-    _until(lambda: len(marks.lines()) > before, "nothing moves")
+    second.process.send_signal(signal.SIGCONT)
+    awake = remit.execute("SELECT clock_timestamp()", [])[0][0]
+    _until(lambda: remit.execute(_AWAKE, [awake])[0][0] == 2, "the second worker does not wake up")
     killed = time.time()
     first.kill()
     left = RUNS - remit.execute(_ENDED, [runs])[0][0]
