@@ -9,8 +9,8 @@ import structlog
 from foundation.secrets.redaction import redact_event
 
 
-def configure(_settings: dict[str, Any]) -> None:
-    """Route structlog and the standard library through one formatter."""
+def configure(wanted: dict[str, Any]) -> None:
+    """Route structlog and the standard library through one formatter, from `wanted["level"]` upwards."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -36,6 +36,6 @@ def configure(_settings: dict[str, Any]) -> None:
     )
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(logging.INFO)
+    root.setLevel(wanted["level"])
     for noisy in ("httpx2", "httpcore2", "openai", "kombu"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -150,4 +150,4 @@ RUN_MAX_CRASHES = int(os.environ.get("REMIT_RUN_MAX_CRASHES", "5"))
 BROKER_URL = os.environ.get("BROKER_URL", "memory://")
 
 LOGGING_CONFIG = "config.logs.configure"
-LOGGING: dict[str, object] = {}
+LOGGING = {"level": "INFO"}  # never empty: Django would not call the above at all
