@@ -18,6 +18,7 @@ import psycopg
 import pytest
 from django.conf import settings as django_settings
 from django.db import connections
+from django.test.client import ClientHandler
 
 from config.launch.cluster import Cluster
 from config.launch.initialise import create_database_statements
@@ -72,6 +73,8 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
 django.setup()
 # A worker that inherited it would read the settings before it has its own clone.
 del os.environ["DJANGO_SETTINGS_MODULE"]
+# What makes a password slow to guess makes a suite slow that signs in a thousand times (test_passwords_are_slow).
+django_settings.PASSWORD_HASHERS = ["tests.passwords.QuickHasher", *django_settings.PASSWORD_HASHERS[1:]]
 
 
 def pytest_unconfigure() -> None:
@@ -79,6 +82,16 @@ def pytest_unconfigure() -> None:
     for cluster, folder in _started:
         cluster.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_chain_of_middleware() -> None:
+    """For all test clients: building one reads every static file, and a client builds its own."""
+    # WhiteNoise warns of a folder that is not there, and here a warning is an error.
+    Path(django_settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
+    handler: Any = ClientHandler()
+    handler.load_middleware()
+    ClientHandler._middleware_chain = staticmethod(handler._middleware_chain)
 
 
 @pytest.fixture(scope="session")

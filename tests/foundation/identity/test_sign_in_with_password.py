@@ -3,10 +3,12 @@
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from django.contrib.auth.hashers import make_password
+from django.conf import global_settings
+from django.contrib.auth.hashers import PBKDF2PasswordHasher, make_password
 from django.db import connections
 from django.test import Client
 
+from config import settings as product
 from foundation.audit.models import AuditEntry
 from foundation.identity.attempts import PER_ADDRESS, allow_attempt
 from foundation.identity.models import User
@@ -118,6 +120,13 @@ def test_success_forgives_earlier_failures(household: Household) -> None:
         for _ in range(6):
             sign_in(browser(), email, "wrong", f"10.0.3.{turn}")
         assert sign_in(browser(), email).status_code == 200
+
+
+def test_passwords_are_slow_to_guess() -> None:
+    """The product keeps Django's own choice, with no fewer rounds than OWASP asks for; only tests hash quickly."""
+    assert not hasattr(product, "PASSWORD_HASHERS")
+    assert global_settings.PASSWORD_HASHERS[0] == "django.contrib.auth.hashers.PBKDF2PasswordHasher"
+    assert PBKDF2PasswordHasher.iterations >= 600_000
 
 
 def test_weaker_hash_is_renewed(household: Household, visitor: Client) -> None:
