@@ -6,6 +6,7 @@ no permission must stand in EXEMPT with a reason, and a reason that is no longer
 """
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -69,6 +70,7 @@ def is_guarded(pattern: URLPattern) -> bool:
     return page is not None and issubclass(page, Page) and (page.permission is not None or page.personal)
 
 
+@cache
 def operations() -> list[Operation]:
     """Every operation of the OpenAPI document, with what its endpoint names."""
     generator = SchemaGenerator()
