@@ -2,7 +2,7 @@
 
 from django import forms
 
-AS_IT_WAS = ""
+AS_IT_WAS = "record"
 
 
 class RetryForm(forms.Form):
@@ -38,7 +38,7 @@ class ReplayForm(forms.Form):
 
     version = forms.ChoiceField(
         label="Who answers",
-        required=False,
+        initial=AS_IT_WAS,
         widget=forms.RadioSelect,
         help_text="Tools, people and children answer as recorded in either case: nothing leaves.",
     )

@@ -39,7 +39,7 @@ class Turn:
 
 def turns_of(session: Session, before: UUID | None = None) -> tuple[list[Turn], UUID | None]:
     """The newest turns (before one), oldest first, and the id to look before for older ones: three queries."""
-    rows = Run.objects.filter(session=session).select_related("requester")
+    rows = Run.objects.filter(session=session).select_related("requester", "agent")
     if before is not None:
         rows = rows.filter(id__lt=before)
     runs = list(rows.order_by("-id")[: TURNS + 1])

@@ -48,7 +48,7 @@ def with_waits(world: World) -> World:
     Callback.objects.using("engine").create(
         **common, id=identifier, run_id=run, step=1, name=world.canary, sealed_secret=sealed, expires_at=later
     )
-    content = world.canary.encode()
+    content = f"{world.canary} {run}".encode()
     blob = Blob.objects.using("engine").create(**common, digest=sha256(content).hexdigest(), size=len(content),
                                                content=content)  # fmt: skip
     artifact = Artifact.objects.using("engine").create(

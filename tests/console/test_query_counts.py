@@ -9,8 +9,10 @@ from django.test.utils import CaptureQueriesContext
 from agents.registry.models import Agent
 from agents.registry.services import create_agent
 from agents.runs.services import start_run
+from agents.schedules.plans import Plan
+from agents.schedules.services import create_schedule, create_trigger
 from foundation.tenancy.context import tenant
-from tests.console.pages import Visit
+from tests.console.pages import Visit, with_waits
 from tests.foundation.api.world import World, judge
 
 LISTS = ["/", "/runs/?all=1", "/sessions/", "/schedules/", "/triggers/", "/workers/", "/approvals/", "/agents/",
@@ -28,8 +30,13 @@ def more(world: World) -> None:
                 actor=world.shell, team=world.team, slug=f"more-{number}", name="More", purpose="",
                 sponsor=world.people["administrator"],
             )  # fmt: skip
+            plan = Plan(name=f"More {number}", kind="interval", expression="3600", input="x")
+            create_schedule(actor=world.actor("builder"), agent=agent, plan=plan)
+            create_trigger(actor=world.actor("builder"), agent=agent, name=f"More {number}")
     for run in runs:
         judge(run)
+        world.things |= {"runs": run.id, "sessions": run.session_id}
+        with_waits(world)
 
 
 def queries(visit: Visit, path: str) -> int:

@@ -86,6 +86,8 @@ def tabs_of(agent: Agent, current: str) -> list[Tab]:
         ("overview", "Overview", base),
         ("versions", "Versions", f"{base}versions/"),
         ("runs", "Runs", f"/runs/?agent={agent.slug}"),
+        ("sessions", "Sessions", f"/sessions/?agent={agent.slug}"),
+        ("schedules", "Schedules", f"/schedules/?agent={agent.slug}"),
         ("approvals", "Approvals", f"/approvals/?agent={agent.slug}"),
         ("audit", "Audit", f"/audit/?q={agent.name}&range=all"),
     )

@@ -8,7 +8,8 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 
 from agents.registry.models import Agent
-from agents.runs.models import Run
+from agents.runs.models import InputRequest, Run, Session
+from agents.schedules.models import Schedule, Trigger
 from agents.tools.models import Tool
 from foundation.access.roles import Permission
 from foundation.actors import Actor
@@ -44,7 +45,7 @@ class Search(Page):
 
 
 def find_hits(actor: Actor, words: str) -> Iterator[Hit]:
-    """Agents, runs, approvals, policies and tools whose names hold the words, or whose id it is."""
+    """Whatever has a name that holds the words, or the id that they are."""
     identifier = _identifier(words)
     named = Q(name__icontains=words) | Q(slug__icontains=words)
     agents = Agent.objects.all().permitted(actor, Permission.AGENT_VIEW)
@@ -54,6 +55,7 @@ def find_hits(actor: Actor, words: str) -> Iterator[Hit]:
     titled = Q(title__icontains=words, parent=None) | Q(submission=words)
     for run in runs.filter(Q(pk=identifier) if identifier else titled).order_by("-id")[:EACH]:
         yield Hit(f"/runs/{run.id}/", "activity", run.title, short_id(run.id, "run"))
+    yield from _around_runs(actor, words, identifier)
     requests = ApprovalRequest.objects.all().permitted(actor, Permission.APPROVAL_VIEW)
     asked = Q(question__icontains=words) | Q(tool__icontains=words)
     for request in requests.filter(Q(pk=identifier) if identifier else asked).order_by("-id")[:EACH]:
@@ -66,8 +68,27 @@ def find_hits(actor: Actor, words: str) -> Iterator[Hit]:
         yield Hit(f"/tools/{tool.name}/", "plug", tool.name, tool.get_state_display())
 
 
+def _around_runs(actor: Actor, words: str, identifier: UUID | None) -> Iterator[Hit]:
+    """Sessions, schedules and triggers; an agent's question by its id."""
+    sessions = Session.objects.all().permitted(actor, Permission.RUN_VIEW)
+    titled = Q(title__icontains=words) | Q(counterpart__icontains=words) & ~Q(title="")
+    for session in sessions.filter(Q(pk=identifier) if identifier else titled).order_by("-id")[:EACH]:
+        yield Hit(f"/sessions/{session.id}/", "message-square", session.title or "Session", session.counterpart)
+    named = Q(pk=identifier) if identifier else Q(name__icontains=words)
+    schedules = Schedule.objects.all().permitted(actor, Permission.RUN_VIEW)
+    for schedule in schedules.filter(named).order_by("-id")[:EACH]:
+        yield Hit(f"/schedules/{schedule.id}/", "calendar", schedule.name, "schedule")
+    triggers = Trigger.objects.all().permitted(actor, Permission.RUN_VIEW)
+    for trigger in triggers.filter(named).order_by("-id")[:EACH]:
+        yield Hit(f"/triggers/{trigger.id}/", "zap", trigger.name, "trigger")
+    if identifier:
+        questions = InputRequest.objects.all().permitted(actor, Permission.RUN_VIEW)
+        for question in questions.filter(pk=identifier):
+            yield Hit(f"/questions/{question.id}/", "message-square", question.question[:200], "question")
+
+
 def _identifier(words: str) -> UUID | None:
     try:
-        return UUID(words.removeprefix("run_").removeprefix("agt_"))
+        return UUID(words.partition("_")[2] or words)
     except ValueError:
         return None

@@ -172,7 +172,7 @@ class _Axis:
             clear = x >= free_from and all(x + LABEL_WIDTH * 0.7 < left or x > right for left, right in bands)
             if clear:
                 free_from = x + LABEL_WIDTH * 0.8
-            ticks.append(Tick(round(x, 2), _moment(moment) if clear else ""))
+            ticks.append(Tick(round(x, 2), _moment(moment, step) if clear else ""))
         return ticks
 
     def _moments(self, step: float, end: float) -> list[float]:
@@ -197,10 +197,15 @@ def _rounded_up(seconds: float) -> float:
     return max(seconds, _STEPS[0] * FEWEST_TICKS)
 
 
-def _moment(second: float) -> str:
+def _moment(second: float, step: float = 1) -> str:
+    """As short as it can be; with tenths of a second where the lines stand closer than a second."""
     if second < 60:  # noqa: PLR2004 - a minute
-        return "0" if second == 0 else f"{second:g} s"
-    hours, rest = divmod(round(second), 3600)
+        return "0" if second == 0 else f"{second:.4g} s"
+    hours, rest = divmod(round(second, 1) if step < 1 else round(second), 3600)
     minutes, seconds = divmod(rest, 60)
-    parts = [f"{hours}h" if hours else "", f"{minutes}m" if minutes else "", f"{seconds}s" if seconds else ""]
+    parts = [
+        f"{hours:g}h" if hours else "",
+        f"{minutes:g}m" if minutes else "",
+        f"{round(seconds, 1):g}s" if seconds else "",
+    ]
     return " ".join(part for part in parts if part)
