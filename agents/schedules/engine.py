@@ -154,6 +154,8 @@ def _cancel(actor: Actor, run: Run) -> None:
 
 
 def _tell(schedule: Schedule, problem: str) -> None:
+    if schedule.problem == problem:
+        return  # once is enough: each firing holds it too
     schedule.problem = problem
     actor = system_actor("schedules", schedule.organisation_id)
     record(entry(actor, "schedule.fail", target_kind="schedule", target_id=schedule.id, target_name=schedule.name,

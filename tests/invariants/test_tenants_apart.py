@@ -8,6 +8,8 @@ from django.apps import apps
 from django.db import DatabaseError, connection, connections, models, transaction
 from psycopg import errors
 
+from agents.schedules.plans import Plan
+from agents.schedules.services import create_schedule, create_trigger, run_now
 from agents.tools.models import Tool
 from agents.tools.services import add_credential
 from foundation.identity.models import Principal
@@ -50,6 +52,9 @@ def two(make_house: Any, say: Any, call: Any) -> list[Any]:
             create_api_key(actor=house.owner, principal=Principal.objects.get(pk=house.owner.principal), name="k")
             request = ApprovalRequest.objects.get(run=run)
             approve(actor=house.approver, request=request, digest=request.digest)
+            hourly = Plan(name="Hourly", kind="cron", expression="0 * * * *", input="Look")
+            run_now(actor=house.owner, schedule=create_schedule(actor=house.owner, agent=house.agent, plan=hourly))
+            create_trigger(actor=house.owner, agent=house.agent, name="Shop")
         assert house.run(run).state == "succeeded"
         houses.append(house)
     return houses

@@ -239,3 +239,14 @@ def test_ready_names_what_is_due_and_nothing_else(rota: Rota, make_house: Callab
     assert (_later.id, _later.organisation_id) not in ready()
     fire(due.id, due.organisation_id)
     assert (due.id, due.organisation_id) not in ready()
+
+
+def test_the_same_problem_is_told_once(rota: Rota) -> None:
+    house, schedule = rota.house, rota.make(missed=3, overlap="allow", catch_up="all")
+    with house.in_tenant():
+        owner = Principal.objects.get(pk=house.owner.principal)
+        suspend_principal(actor=house.approver, principal=owner, reason="Gone.")
+    rota.tick()
+    assert set(rota.states(schedule)) == {"failed"}
+    with house.in_tenant():
+        assert AuditEntry.objects.filter(action="schedule.fail", target_id=schedule.id).count() == 1
