@@ -4,6 +4,7 @@ from django.apps import AppConfig
 from django.core.checks import register
 
 from agents.runs.checks import check_timings
+from foundation.secrets.columns import register_column
 
 
 class RunsConfig(AppConfig):
@@ -13,5 +14,6 @@ class RunsConfig(AppConfig):
     label = "runs"
 
     def ready(self) -> None:
-        """The timings are checked at every start."""
+        """The timings are checked at every start; the secrets of callbacks are sealed anew with a new key."""
         register(check_timings)
+        register_column("runs.Callback", "sealed_secret", lambda row: f"callback:{row.pk}")

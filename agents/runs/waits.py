@@ -14,6 +14,7 @@ from agents.runs.models import ENDED, Callback, InputRequest, InputState, Run
 from agents.runs.questions import answer_problem
 from agents.runs.tasks import ring
 from foundation.access.guards import UnknownError
+from foundation.access.models import PermittedQuerySet
 from foundation.actors import Actor, ActorKind
 from foundation.api.doors import allow_calls
 from foundation.api.signatures import check
@@ -128,6 +129,6 @@ def _standing_of(request: InputRequest) -> str:
     return "its run has ended" if request.state == InputState.VOID or request.run.state in ENDED else "its time is over"
 
 
-def open_questions() -> Any:
+def open_questions() -> PermittedQuerySet[InputRequest]:
     """The questions that wait for an answer, newest first; add `.permitted(actor, Permission.RUN_CONTROL)`."""
     return InputRequest.objects.filter(state=InputState.OPEN, run__in=Run.objects.exclude(state__in=ENDED))

@@ -6,7 +6,10 @@ from rest_framework.routers import SimpleRouter
 
 from agents.catalogue.api import LanguageModelEndpoints, ProviderEndpoints
 from agents.registry.api import AgentEndpoints
-from agents.runs.api import RunEndpoints, SessionEndpoints
+from agents.runs.api import RunEndpoints
+from agents.runs.artifacts_api import ArtifactEndpoints
+from agents.runs.sessions_api import SessionEndpoints
+from agents.runs.waits_api import CallbackDoor, CallbackEndpoints, QuestionEndpoints
 from agents.runs.workers_api import WorkerEndpoints
 from agents.schedules.api import ScheduleEndpoints
 from agents.schedules.trigger_api import TriggerDoor, TriggerEndpoints
@@ -35,7 +38,10 @@ for prefix, endpoints in {
     "tools": ToolEndpoints,
     "agents": AgentEndpoints,
     "sessions": SessionEndpoints,
+    "artifacts": ArtifactEndpoints,
     "runs": RunEndpoints,
+    "questions": QuestionEndpoints,
+    "callbacks": CallbackEndpoints,
     "schedules": ScheduleEndpoints,
     "triggers": TriggerEndpoints,
     "policies": PolicyEndpoints,
@@ -50,6 +56,7 @@ urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(authentication_classes=[], permission_classes=[]), name="api-schema"),
     path("v1/organisation", OrganisationEndpoints.as_view({"get": "show_own"}), name="api-organisation"),
     path("v1/workers", WorkerEndpoints.as_view({"get": "show_workers"}), name="api-workers"),
+    path("v1/callbacks/<uuid:identifier>/call", CallbackDoor.as_view(), name="api-callback-door"),
     path("v1/triggers/<uuid:identifier>/call", TriggerDoor.as_view(), name="api-trigger-door"),
     path("v1/", include(router.urls)),
     re_path(r"^.*$", UnknownEndpoint.as_view(), name="api-unknown"),

@@ -25,6 +25,7 @@ from tests.foundation.api.world import BASE, Api, World, furnish, make_organisat
 
 EXEMPT = {
     "api/schema/": "the document describes the product, and holds nobody's data",
+    "api/v1/callbacks/<uuid:identifier>/call": "whoever calls it signs the call; the signature is the proof",
     "api/v1/triggers/<uuid:identifier>/call": "whoever calls it signs the call; the signature is the proof",
     "api/^.*$": "says that there is nothing at an address, and nothing else",
     "csp-report": "a browser reports what it blocked, from any page; nothing is kept but a line of log",
@@ -153,6 +154,7 @@ def bodies(world: World) -> dict[str, Any]:
         "policies_try_act": {"agent": "clerk", "target": "papers.search", "arguments": {"query": "x"}},
         "providers_change": {"name": "Renamed"},
         "providers_create": {"slug": "second", "name": "Second", "base_url": "https://two.example.org/v1"},
+        "questions_answer": {"answer": {"answer": "Yes."}},
         "runs_cancel": {"reason": "Enough."},
         "runs_create": {"agent": str(things["agents"]), "input": "Hello"},
         "runs_fork": {"step": 0},

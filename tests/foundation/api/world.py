@@ -14,8 +14,10 @@ from django.test import Client
 
 from agents.catalogue.services import add_language_model, add_provider, set_price
 from agents.registry.services import activate_agent, create_agent, publish_version, serve_version
-from agents.runs.models import Run, Step, StepKind, StepState
+from agents.runs.models import Callback, InputRequest, Run, Step, StepKind, StepState
+from agents.runs.questions import ANSWER
 from agents.runs.services import start_run
+from agents.runs.sessions import save_artifact, set_memory
 from agents.schedules.plans import Plan
 from agents.schedules.services import create_schedule, create_trigger
 from agents.tools.models import Tool
@@ -29,6 +31,7 @@ from foundation.identity.services import add_person, create_api_key, create_serv
 from foundation.ids import uuid7
 from foundation.organisations.models import GrantTarget, Organisation, Team
 from foundation.organisations.services import create_organisation, create_team
+from foundation.secrets.sealing import seal
 from foundation.tenancy.context import tenant
 from governance.approvals.models import ApprovalRequest
 from governance.budgets.services import set_budget
@@ -176,6 +179,9 @@ def furnish(world: World) -> World:
             target=GrantTarget.objects.get(pk=organisation.id),
         )  # fmt: skip
         run = start_run(actor=world.actor("operator"), agent=agent, title=canary, input=canary)
+        file = save_artifact(actor=shell, session=run.session, name=canary, media_type="text/plain",
+                             content=canary.encode())  # fmt: skip
+        set_memory(actor=shell, session=run.session, name="canary", value=canary)
         service = create_service(actor=shell, organisation=organisation, name=canary)
         hourly = Plan(name=canary, kind="cron", expression="0 * * * *", input=canary)
         schedule = create_schedule(actor=world.actor("builder"), agent=agent, plan=hourly)
@@ -186,6 +192,7 @@ def furnish(world: World) -> World:
             "api-keys": ApiKey.objects.get(principal=world.people["viewer"]).id, "providers": provider.id,
             "language-models": model.id, "credentials": credential.id, "connectors": connector.id,
             "tools": Tool.objects.get(name="papers.search").id, "agents": agent.id, "sessions": run.session_id,
+            "artifacts": file.id,
             "runs": run.id, "policies": policy.id, "budgets": budget.id,
             "schedules": schedule.id, "triggers": trigger.id,
         }  # fmt: skip
@@ -210,4 +217,17 @@ def judge(run: Run) -> dict[str, UUID]:
         arguments={"query": run.title}, digest="sha256:1", generation=1, label={}, question=run.title,
         approvers=["approver"], expires_at=datetime.now(UTC) + timedelta(hours=1),
     )  # fmt: skip
-    return {"decisions": decision, "approvals": ask.id}
+    return {"decisions": decision, "approvals": ask.id, **wait_for_all(run)}
+
+
+def wait_for_all(run: Run) -> dict[str, UUID]:
+    """A question to people, and an address for a call from outside."""
+    ends, callback = datetime.now(UTC) + timedelta(hours=1), uuid7()
+    asked = InputRequest.objects.using("engine").create(
+        organisation_id=run.organisation_id, run=run, step=1, question=run.title, schema=ANSWER, expires_at=ends,
+    )  # fmt: skip
+    Callback.objects.using("engine").create(
+        id=callback, organisation_id=run.organisation_id, run=run, step=1, name=run.title, expires_at=ends,
+        sealed_secret=seal(f"secret-{run.title}", context=f"callback:{callback}"),
+    )  # fmt: skip
+    return {"questions": asked.id, "callbacks": callback}
