@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from agents.catalogue.inference import InferenceError
 from agents.catalogue.messages import ModelAnswer
 from agents.gate import APPROVED, Action, ActionKind
+from agents.labels import Label
 from agents.runs.journal import ENGINE, StepRow
 from agents.runs.models import Run, RunState, Step, StepKind, StepState
-from agents.runs.moves import AskModel, Await, DoCall, Finish, Move, Stop
+from agents.runs.moves import DELEGATE, AskModel, Await, DoCall, Finish, Move, Stop
 from agents.runs.traces import CALLS, effective
 from foundation.digests import canonical
 
@@ -72,6 +73,12 @@ class Player:
             said = f"The recording ends here: the run that is replayed is {self.former.state}. {self.former.failure}"
             return RunState.FAILED, said.strip(), None
         return None
+
+    def heard(self, steps: Sequence[Step], move: Move, label: Label) -> Label:
+        """The label before a move. Children of one answer were begun before any of them was heard."""
+        if isinstance(move, DoCall) and move.call["name"].startswith(DELEGATE):
+            return label
+        return label.join(*(Label.from_json(step.label) for step in steps if step.kind == StepKind.DELEGATION))
 
     def spent(self, steps: Sequence[Step]) -> int:
         """What the former run had spent when it was here; the last answer is booked with the act that follows it."""

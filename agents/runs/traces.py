@@ -33,7 +33,7 @@ def effective(steps: Sequence[Step]) -> list[Step]:
     for step, following in zip_longest(steps, steps[1:]):
         again = step.kind == StepKind.MODEL_CALL and step.state == StepState.FAILED and step.number < last
         anew = (
-            step.kind == StepKind.DECISION_WAIT and step.state == StepState.REFUSED and following is not None
+            step.kind == StepKind.DECISION_WAIT and following is not None
             and following.kind == StepKind.DECISION_WAIT and following.call_id == step.call_id
         )  # fmt: skip
         if not (again or anew):
