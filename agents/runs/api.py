@@ -1,4 +1,4 @@
-"""REST endpoints of sessions, runs, steps and events."""
+"""REST endpoints of runs, steps and events."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from agents.registry.models import Agent
 from agents.runs.control_api import ControlEndpoints
 from agents.runs.models import Event, Run, Session, Step
 from agents.runs.services import cancel_run, resolve_unknown, start_run
-from agents.runs.shapes import EventShape, RunShape, SessionShape, StepShape, WholeRunShape
+from agents.runs.shapes import EventShape, RunShape, StepShape, WholeRunShape
 from foundation.access.roles import Permission
 from foundation.api.operations import operation, verb
 from foundation.api.paging import NumberPagination
@@ -17,12 +17,17 @@ from foundation.api.viewsets import Read
 from foundation.errors import ConflictError, InvalidError
 
 LONGEST_KEY = 120
+RESERVED_KEYS = ("schedule:", "trigger:")  # who takes one of these could take a moment, or a delivery, away
 
 
 class StartRun(Body):
-    """`agent` by id or slug; `input` is text, or an object. An `Idempotency-Key` header starts it only once."""
+    """`agent` by id or slug, or a `session` by its id, whose next turn this is. `input` is text, or an object.
 
-    agent = serializers.CharField()
+    An `Idempotency-Key` header starts it only once.
+    """
+
+    agent = serializers.CharField(required=False, default="")
+    session = serializers.UUIDField(required=False, allow_null=True, default=None)
     title = serializers.CharField(max_length=200, allow_blank=True, default="")
     input = serializers.JSONField()
 
@@ -39,15 +44,6 @@ class ResolveUnknown(Body):
     step = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
     outcome = serializers.ChoiceField(choices=[("retry", "Not done: do it"), ("done", "Done"), ("failed", "Not done")])
     evidence = serializers.CharField(max_length=2_000)
-
-
-class SessionEndpoints(Read):
-    """Sessions of the agents that one may see."""
-
-    rows = Session.objects.select_related("agent", "version")
-    shape = SessionShape
-    permission = Permission.RUN_VIEW
-    filterset_fields = ["agent", "state"]
 
 
 class RunEndpoints(ControlEndpoints, Read):
@@ -67,9 +63,13 @@ class RunEndpoints(ControlEndpoints, Read):
     @operation("Start a run", Permission.RUN_START, body=StartRun, answer=WholeRunShape, status=201)
     def create(self, values: Any) -> Run:
         """Queued: the next worker takes it."""
-        agent = self.find(Agent.objects.all(), values.pop("agent"))
-        key = self._key()
-        run = start_run(actor=self.actor, agent=agent, source="api", submission=key, **values)
+        name, session, key = values.pop("agent"), values.pop("session"), self._key()
+        if session is not None:
+            session = self.find(Session.objects.select_related("agent"), str(session))
+        elif not name:
+            raise InvalidError("Say which agent, or which session goes on.", field="agent")
+        agent = self.find(Agent.objects.all(), name) if name else session.agent
+        run = start_run(actor=self.actor, agent=agent, source="api", submission=key, session=session, **values)
         if key and (run.agent_id != agent.id or run.input != values["input"]):
             raise ConflictError("This Idempotency-Key has started another run: take a new one for a new run.")
         return run
@@ -112,4 +112,6 @@ class RunEndpoints(ControlEndpoints, Read):
         key: str | None = self.request.headers.get("Idempotency-Key")
         if key is not None and not (0 < len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
             raise InvalidError(f"Idempotency-Key must be 1 to {LONGEST_KEY} printable ASCII characters.")
+        if key is not None and key.startswith(RESERVED_KEYS):
+            raise InvalidError(f"Idempotency-Key must not begin with {' or '.join(RESERVED_KEYS)}: choose another one.")
         return key

@@ -16,14 +16,18 @@ class AgentName(Shape):
 
 
 class SessionShape(Shape):
-    """The durable context of one agent with one counterpart; `label` is the join of all that it has seen."""
+    """The durable context of one agent with one counterpart; `label` is the join of all that it has seen.
+
+    `version` is the one that it is pinned to; `turns` counts its runs.
+    """
 
     agent = AgentName()
     version = serializers.IntegerField(source="version.number")
 
     class Meta:
         model = Session
-        fields = ["id", "agent", "version", "counterpart", "label", "state", "created_at"]
+        fields = ["id", "agent", "version", "title", "counterpart", "label", "turns", "state", "created_at",
+                  "closed_at"]  # fmt: skip
 
 
 class RunShape(Shape):
