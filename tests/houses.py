@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -47,7 +48,7 @@ class WitnessKind:
                                effect=effect) for effect in ToolEffect]  # fmt: skip
 
     def call(self, request: ToolRequest) -> ToolOutput:
-        """Write the line. A note may say refuse, break (after the line), die before, die after (once)."""
+        """Write the line. A note may say refuse, break (after the line), die before, die after (once), slow."""
         note = request.arguments["note"]
         if note.startswith("refuse"):
             raise ToolRefusedError("The witness does not want to.")
@@ -55,6 +56,8 @@ class WitnessKind:
         _die(note, "before", file)
         with file.open("a") as lines:
             lines.write(json.dumps([request.operation, request.idempotency_key, note]) + "\n")
+        if note.startswith("slow"):
+            time.sleep(0.3)
         _die(note, "after", file)
         if note.startswith("echo"):
             return ToolOutput({f"sent {request.secret}": [f"Bearer {request.secret}", {"again": request.secret}]})
@@ -95,6 +98,7 @@ class ScriptedModel:
     keys: list[str] = field(default_factory=list)
     fail_with: list[int] = field(default_factory=list)
     fail_message: str = "no"
+    retry_after: str = ""
     url: str = ""
 
     def answer(self, request: dict[str, Any]) -> list[dict[str, Any]]:
@@ -139,6 +143,8 @@ def model(settings: Any) -> Iterator[ScriptedModel]:
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(data)))
+            if status != 200 and scripted.retry_after:
+                self.send_header("Retry-After", scripted.retry_after)
             self.end_headers()
             self.wfile.write(data)
 
