@@ -3,9 +3,11 @@
 Three verbs, so that many steps can share a commit:
 
 * `prepare(actions)` gives verdicts, with no locks and before any transaction;
-* `commit(cursor, verdicts, settlements)` runs inside the transaction that writes the intents, and the outcomes before
+* `commit(batch, verdicts, settlements)` runs inside the transaction that writes the intents, and the outcomes before
   them;
-* `settle(cursor, settlements)` runs inside the transaction that writes the outcomes.
+* `settle(batch, settlements)` runs inside the transaction that writes the outcomes.
+
+A batch is asked like a cursor, and writes what it gathered with one statement when the transaction ends.
 
 Nothing that has an effect or a cost happens without all three. No gate, or no policy, means refused.
 """
@@ -22,20 +24,8 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from agents.labels import Label
+from foundation.batches import Batch
 from foundation.digests import canonical
-
-
-class Cursor(Protocol):
-    """The part of a database cursor that the gate uses."""
-
-    def execute(self, sql: Any, params: Any = None) -> Any:
-        """Run one statement."""
-
-    def fetchone(self) -> Any:
-        """One row, or None."""
-
-    def fetchall(self) -> list[Any]:
-        """All rows."""
 
 
 class ActionKind(StrEnum):
@@ -177,13 +167,15 @@ class Admission:
 
     `effect` may be stricter than the verdict (no money, a changed policy, a consumed approval), never laxer.
     `waits_for` is the id of the approval request when the effect is ask; `retry` is true when policies or definitions
-    changed since the act was planned, and it is to be planned again.
+    changed since the act was planned, and it is to be planned again. `scarce` is the organisation, team or agent whose
+    budget is all that stands against the act: once it has more, or its next month begins, the act can be tried again.
     """
 
     effect: Effect
     reasons: tuple[str, ...] = ()
     waits_for: UUID | None = None
     cause: str = ""
+    scarce: UUID | None = None
     retry: bool = False
 
 
@@ -208,12 +200,12 @@ class Gate(Protocol):
         """Judge actions: no locks, no writes; an error is a denial."""
 
     def commit(
-        self, cursor: Cursor, verdicts: Sequence[Verdict], settlements: Sequence[Settlement]
+        self, batch: Batch, verdicts: Sequence[Verdict], settlements: Sequence[Settlement]
     ) -> tuple[list[Admission], list[int]]:
         """In the caller's transaction: book what former acts cost, then record the decisions and hold the money for new
         ones, open or consume approvals. One admission for each verdict, one amount booked for each settlement."""
 
-    def settle(self, cursor: Cursor, settlements: Sequence[Settlement]) -> list[int]:
+    def settle(self, batch: Batch, settlements: Sequence[Settlement]) -> list[int]:
         """Book what admitted acts cost, and release what was held; the amounts booked, one for each."""
 
 

@@ -1,38 +1,38 @@
 """Writing decisions down: one row and one entry of the record for each, in the transaction of the acts."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
-from agents.gate import Action, Admission, Cursor, Effect, Verdict
+from agents.gate import Action, Admission, Effect, Verdict
 from foundation.actors import Actor, ActorKind
 from foundation.audit.record import Entry, entry, record
+from foundation.batches import Batch
 
-_WRITE = """
+_ADD = """
 INSERT INTO policies_policydecision (id, organisation_id, target_id, run_id, step, kind, name, effect, policy_effect,
     reasons, determinants, digest, generation, facts, facts_digest, at)
 SELECT id, organisation_id, target_id, run_id, step, kind, name, effect, policy_effect, reasons, determinants, digest,
     generation, facts, facts_digest, clock_timestamp()
-FROM json_to_recordset(%s::json) AS x(id uuid, organisation_id uuid, target_id uuid, run_id uuid, step int, kind text,
-    name text, effect text, policy_effect text, reasons jsonb, determinants jsonb, digest text, generation bigint,
-    facts jsonb, facts_digest text)
+FROM given, json_to_recordset(rows->'decisions') AS x(id uuid, organisation_id uuid, target_id uuid, run_id uuid,
+    step int, kind text, name text, effect text, policy_effect text, reasons jsonb, determinants jsonb, digest text,
+    generation bigint, facts jsonb, facts_digest text)
 """
 
 _OUTCOMES = {Effect.ALLOW: "ok", Effect.DENY: "denied", Effect.ASK: "asked"}
 
 
-def write_down(cursor: Cursor, decided: Sequence[tuple[Verdict, Admission]]) -> None:
+def write_down(batch: Batch, decided: Sequence[tuple[Verdict, Admission]]) -> None:
     """Write decisions, and record them."""
     if decided:
-        cursor.execute(_WRITE, (json.dumps([_row(*one) for one in decided]),))
-        record(*(_entry(*one) for one in decided), cursor=cursor)
+        batch.add("decisions", _ADD, [_row(*one) for one in decided])
+        record(*(_entry(*one) for one in decided), cursor=batch)
 
 
 def _row(verdict: Verdict, admission: Admission) -> dict[str, Any]:
     action = verdict.action
     return {
-        "id": str(action.decision), "organisation_id": str(action.organisation), "target_id": str(action.agent),
-        "run_id": str(action.run), "step": action.step, "kind": action.kind.value, "name": action.target,
+        "id": action.decision, "organisation_id": action.organisation, "target_id": action.agent,
+        "run_id": action.run, "step": action.step, "kind": action.kind.value, "name": action.target,
         "effect": admission.effect.value, "policy_effect": verdict.effect.value, "reasons": list(admission.reasons),
         "determinants": [one.as_json() for one in verdict.determinants], "digest": action.digest,
         "generation": verdict.generation, "facts": dict(verdict.facts), "facts_digest": verdict.facts_digest,

@@ -1,19 +1,21 @@
 """The doorkeeper: policies, approvals and budgets composed into one verdict. Doubt refuses."""
 
+import json
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import structlog
 from django.db import connections, transaction
 
-from agents.gate import APPROVED, Action, ActionKind, Admission, Cursor, Effect, Settlement, Verdict
+from agents.gate import APPROVED, Action, ActionKind, Admission, Effect, Settlement, Verdict
 from agents.runs.clock import clock
 from agents.runs.definitions import Definitions, definitions_of, heard_of
 from agents.runs.journal import ENGINE, release_connection
+from foundation.batches import Batch, Cursor
 from foundation.identity.models import PrincipalState
 from governance.approvals import engine as approvals
 from governance.approvals.models import ApprovalState
-from governance.budgets.engine import Books
+from governance.budgets.engine import LOCKED, LOCKED_ROWS, Books
 from governance.decisions import write_down
 from governance.policies.circumstances import facts_now, narrowed
 from governance.policies.facts import facts_digest
@@ -33,27 +35,27 @@ class Doorkeeper:
             release_connection()
 
     def commit(
-        self, cursor: Cursor, verdicts: Sequence[Verdict], settlements: Sequence[Settlement]
+        self, batch: Batch, verdicts: Sequence[Verdict], settlements: Sequence[Settlement]
     ) -> tuple[list[Admission], list[int]]:
         """Decide for good, under the policies of this very moment; one refused member does not abort the others."""
-        current = _in_force(cursor, verdicts)
-        books = Books.opened(cursor, [one.action for one in verdicts if one.effect is Effect.ALLOW], settlements)
+        books = Books.wanted(batch, [one.action for one in verdicts if one.effect is Effect.ALLOW], settlements)
+        current = _locked(batch, verdicts, books)
         booked = [books.settle(settlement) for settlement in settlements]
-        admissions = [_admit(cursor, verdict, current, books) for verdict in verdicts]
-        books.write(cursor)
+        admissions = [_admit(batch, verdict, current, books) for verdict in verdicts]
+        books.write(batch)
         decided = [
             (verdict, admission)
             for verdict, admission in zip(verdicts, admissions, strict=True)
             if not admission.retry and not _still_waits(verdict, admission)
         ]
-        write_down(cursor, decided)
+        write_down(batch, decided)
         return admissions, booked
 
-    def settle(self, cursor: Cursor, settlements: Sequence[Settlement]) -> list[int]:
+    def settle(self, batch: Batch, settlements: Sequence[Settlement]) -> list[int]:
         """Book the costs; the amounts booked."""
-        books = Books.opened(cursor, [], settlements)
+        books = Books.opened(batch, [], settlements)
         booked = [books.settle(settlement) for settlement in settlements]
-        books.write(cursor)
+        books.write(batch)
         return booked
 
     def _judge(self, action: Action) -> Verdict:
@@ -127,20 +129,31 @@ def _answer(asked: approvals.Standing) -> str:
 
 
 # Policies are locked against a change until this transaction ends; a change of definitions is seen, not stopped.
-_IN_FORCE = """
-SELECT g.organisation_id, g.number, coalesce(
-    (SELECT c.number FROM organisations_configuration c WHERE c.organisation_id = g.organisation_id), 0)
-FROM policies_policygeneration g WHERE g.organisation_id = ANY(%s) ORDER BY g.organisation_id FOR SHARE OF g
+_FORCE = """
+force AS MATERIALIZED (SELECT g.organisation_id, g.number AS generation, coalesce((SELECT c.number
+        FROM organisations_configuration c WHERE c.organisation_id = g.organisation_id), 0) AS configuration
+    FROM policies_policygeneration g WHERE g.organisation_id = ANY(%(judged)s) ORDER BY g.organisation_id
+    FOR SHARE OF g)
 """
+_FORCE_ROWS = "(SELECT json_agg(json_build_array(organisation_id, generation, configuration)) FROM force)"
 
 
-def _in_force(cursor: Cursor, verdicts: Sequence[Verdict]) -> dict[UUID, tuple[int, int]]:
-    """The generation of policies and the number of the configuration, by organisation."""
+def _locked(batch: Batch, verdicts: Sequence[Verdict], books: Books) -> dict[UUID, tuple[int, int]]:
+    """The generation of policies and the number of the configuration, by organisation; the books are locked."""
     organisations = list({verdict.action.organisation: None for verdict in verdicts})
-    if not organisations:
+    parts, rows = [], []
+    if organisations:
+        parts, rows = [_FORCE], [_FORCE_ROWS]
+    if books.is_needed:
+        parts, rows = [*parts, LOCKED], [*rows, LOCKED_ROWS]
+    if not parts:
         return {}
-    cursor.execute(_IN_FORCE, (organisations,))
-    found = {organisation: (generation, number) for organisation, generation, number in cursor.fetchall()}
+    statement = f"WITH {', '.join(parts)} SELECT {', '.join(rows)}"
+    batch.execute(statement, books.parameters | {"judged": organisations})
+    answer = [json.loads(one) if isinstance(one, str) else one for one in batch.fetchone()]
+    found = {UUID(one): (generation, number) for one, generation, number in (answer[0] or ())} if organisations else {}
+    if books.is_needed:
+        books.lock(batch, answer[-1])
     for organisation in organisations:
         generation, number = found.get(organisation, (0, 0))
         heard_of_generation(organisation, generation)
@@ -171,7 +184,7 @@ def _admit(
     if action.kind is ActionKind.RUN_START:
         books.open_run(action)
     if refusal := books.reserve(action):
-        return Admission(effect=Effect.DENY, reasons=(refusal,), cause="budget")
+        return Admission(effect=Effect.DENY, reasons=(refusal,), cause="budget", scarce=books.scarce(action))
     if verdict.standing == "approved":
         # After the money: an act that cannot be paid leaves its approval unused. The row is locked since the look.
         approvals.consume(cursor, action)

@@ -7,13 +7,14 @@ from uuid import UUID
 
 from django.db.models import F
 
-from agents.gate import Action, Cursor
+from agents.gate import Action
 from agents.registry.models import Agent, AgentVersion
 from agents.runs.claims import wake
 from agents.runs.journal import ENGINE, StepOutcome, StepRow
 from agents.runs.models import ENDED, Event, Relation, Run, RunState, Session, Step, StepState
 from agents.runs.work import Work
 from foundation.audit.record import entry, record
+from foundation.batches import Cursor
 from foundation.ids import uuid7
 
 

@@ -11,9 +11,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from agents.gate import Cursor
+from django.conf import settings
+
 from agents.runs.journal import engine_transaction
 from agents.runs.models import ENDED, RunState, Wait
+from foundation.batches import Cursor
 
 
 class StaleLeaseError(Exception):
@@ -171,18 +173,24 @@ def due(patience: float, limit: int) -> list[UUID]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def renew(worker: str, leases: Collection[Lease], lease_seconds: float) -> None:
-    """Lengthen the leases that this worker still holds, and say that it lives."""
+def renew(
+    worker: str, leases: Collection[Lease], lease_seconds: float, slots: int, busy: int, draining: bool  # noqa: FBT001 - a column
+) -> None:  # fmt: skip
+    """Lengthen the leases that this worker still holds, and say that it lives and how busy it is."""
     with engine_transaction() as cursor:
         cursor.execute(
-            "INSERT INTO runs_heartbeat (name, kind, seen_at) VALUES (%s, 'worker', clock_timestamp()) "
-            "ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at",
-            [worker],
+            "INSERT INTO runs_heartbeat (name, kind, seen_at, slots, busy, draining, release) "
+            "VALUES (%s, 'worker', clock_timestamp(), %s, %s, %s, %s) ON CONFLICT (name) DO UPDATE SET "
+            "seen_at = excluded.seen_at, slots = excluded.slots, busy = excluded.busy, draining = excluded.draining, "
+            "release = excluded.release",
+            [worker, slots, busy, draining, settings.RELEASE],
         )
         if leases:
+            # What is being committed at this moment is passed over: the commit itself lengthens the lease.
             cursor.execute(
-                "UPDATE runs_run r SET lease_until = clock_timestamp() + make_interval(secs => %s) "
-                "FROM unnest(%s::uuid[], %s::bigint[]) AS held(id, fence) "
-                "WHERE r.id = held.id AND r.fence = held.fence AND r.state = 'running'",
+                "UPDATE runs_run SET lease_until = clock_timestamp() + make_interval(secs => %s) WHERE id IN ("
+                "SELECT r.id FROM runs_run r JOIN unnest(%s::uuid[], %s::bigint[]) AS held(id, fence) "
+                "ON r.id = held.id AND r.fence = held.fence AND r.state = 'running' ORDER BY r.id "
+                "FOR UPDATE OF r SKIP LOCKED)",
                 [lease_seconds, [one.run for one in leases], [one.fence for one in leases]],
             )

@@ -10,11 +10,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 
-from agents.gate import Admission, Cursor, Settlement, Verdict, get_gate
+from agents.gate import Admission, Settlement, Verdict, get_gate
 from agents.labels import Label
 from agents.runs.claims import Change
 from agents.runs.clock import clock
@@ -22,6 +21,7 @@ from agents.runs.journal import StepOutcome, StepRow
 from agents.runs.models import RunState, Step, StepKind, StepState
 from agents.runs.work import Work
 from foundation.audit.record import Entry, entry, record
+from foundation.batches import Batch, Cursor
 
 Event = tuple[str, Mapping[str, Any]]
 Pending = tuple[StepOutcome, int | None]
@@ -122,78 +122,89 @@ class Commit:
         return self.work.steps[number - 1]
 
 
-_WRITE = """
-WITH given AS MATERIALIZED (SELECT %(rows)s::json AS rows),
-held AS (UPDATE runs_run r SET
-        lease_until = CASE WHEN x.state IS NULL THEN clock_timestamp() + make_interval(secs => x.lease) END,
-        state = coalesce(x.state, r.state), failure = x.failure, output = x.output,
-        waits_for = x.waits_for, waits_on = x.waits_on,
-        wake_at = CASE WHEN x.state = 'waiting' AND x.waits_for <> 'person' THEN least(x.wake_at, r.deadline) END,
-        steps_written = r.steps_written + x.steps, events_written = r.events_written + x.events,
-        cost = r.cost + x.cost, input_tokens = r.input_tokens + x.input_tokens,
-        output_tokens = r.output_tokens + x.output_tokens, rehearsed = r.rehearsed OR x.rehearsed,
-        admitted = r.admitted OR x.admitted,
-        crashes = CASE WHEN x.progressed THEN 0 ELSE r.crashes + x.crashed::int END,
-        ended_at = CASE WHEN x.ended THEN clock_timestamp() END
-    FROM given, json_to_recordset(rows->'runs') AS x(id uuid, fence bigint, lease float, state text, failure text,
-        output jsonb, waits_for text, waits_on uuid, wake_at timestamptz, steps int, events int, cost bigint,
-        input_tokens bigint, output_tokens bigint, rehearsed bool, admitted bool, progressed bool, crashed bool,
-        ended bool, begins bool)
-    WHERE r.id = x.id AND r.fence = x.fence AND r.state = 'running' AND (x.ended
-        OR NOT r.cancel_requested AND (r.deadline > clock_timestamp() OR x.waits_for = 'person')
-            AND NOT (r.pause_requested AND x.begins) AND (r.pause_requested OR x.waits_for <> 'pause'))
-    RETURNING r.id, r.events_written, r.pause_requested),
-finished AS (UPDATE runs_step s SET state = x.state, output = x.output, label = coalesce(x.label, s.label),
-        usage = x.usage, cost = x.cost, error = x.error,
-        ended_at = CASE WHEN x.state <> 'unknown' THEN clock_timestamp() END
-    FROM given, json_to_recordset(rows->'outcomes') AS x(run_id uuid, number int, state text, output jsonb, label jsonb,
-        usage jsonb, cost bigint, error text)
-    WHERE s.run_id = x.run_id AND s.number = x.number AND s.state IN ('intended', 'waiting', 'unknown')),
-added AS (INSERT INTO runs_step (run_id, number, organisation_id, kind, state, attempt, name, call_id, effect,
-        idempotency_key, digest, decision_id, verdict, input, output, label, provenance, usage, cost, child_id, error,
-        started_at, ended_at)
-    SELECT run_id, number, organisation_id, kind, state, attempt, name, call_id, effect, idempotency_key, digest,
-        decision_id, verdict, input, output, label, provenance, '{}', 0, child_id, error, clock_timestamp(),
-        CASE WHEN state NOT IN ('intended', 'waiting') THEN clock_timestamp() END
-    FROM given, json_to_recordset(rows->'steps') AS x(run_id uuid, number int, organisation_id uuid, kind text,
-        state text, attempt int, name text, call_id text, effect text, idempotency_key text, digest text,
-        decision_id uuid, verdict jsonb, input jsonb, output jsonb, label jsonb, provenance jsonb, child_id uuid,
-        error text)),
-told AS (INSERT INTO runs_event (run_id, number, organisation_id, kind, data, at)
-    SELECT x.run_id, h.events_written - x.before_last, x.organisation_id, x.kind, x.data, clock_timestamp()
-    FROM given, json_to_recordset(rows->'events') AS x(run_id uuid, before_last int, organisation_id uuid, kind text,
-        data jsonb) JOIN held h ON h.id = x.run_id),
-labelled AS (UPDATE runs_session s SET label = x.label
-    FROM given, json_to_recordset(rows->'sessions') AS x(id uuid, label jsonb) WHERE s.id = x.id)
-SELECT clock_timestamp(), (SELECT json_agg(json_build_array(id, events_written, pause_requested)) FROM held),
-    1 / ((SELECT count(*) FROM held) = json_array_length(rows->'runs'))::int, pg_notify('remit_events', rows->>'bell')
-FROM given
+_HELD = """
+UPDATE runs_run r SET
+    lease_until = CASE WHEN x.state IS NULL THEN clock_timestamp() + make_interval(secs => x.lease) END,
+    state = coalesce(x.state, r.state), failure = x.failure, output = x.output,
+    waits_for = x.waits_for, waits_on = x.waits_on,
+    wake_at = CASE WHEN x.state = 'waiting' AND x.waits_for <> 'person' THEN least(x.wake_at, r.deadline) END,
+    steps_written = r.steps_written + x.steps, events_written = r.events_written + x.events,
+    cost = r.cost + x.cost, input_tokens = r.input_tokens + x.input_tokens,
+    output_tokens = r.output_tokens + x.output_tokens, rehearsed = r.rehearsed OR x.rehearsed,
+    admitted = r.admitted OR x.admitted,
+    crashes = CASE WHEN x.progressed THEN 0 ELSE r.crashes + x.crashed::int END,
+    ended_at = CASE WHEN x.ended THEN clock_timestamp() END
+FROM given, json_to_recordset(rows->'held') AS x(id uuid, fence bigint, lease float, state text, failure text,
+    output jsonb, waits_for text, waits_on uuid, wake_at timestamptz, steps int, events int, cost bigint,
+    input_tokens bigint, output_tokens bigint, rehearsed bool, admitted bool, progressed bool, crashed bool,
+    ended bool)
+WHERE r.id = x.id AND r.fence = x.fence AND r.state = 'running' AND (x.ended
+    OR NOT r.cancel_requested AND (r.deadline > clock_timestamp() OR x.waits_for = 'person'))
+RETURNING r.id, r.events_written, r.pause_requested
+"""
+# Refuses when a lease is stale or a run is to end: nothing is then written at all.
+_ALL_HELD = "1 / ((SELECT count(*) FROM held) = json_array_length(rows->'held'))::int"
+_HELD_ROWS = "(SELECT json_agg(json_build_array(id, events_written, pause_requested)) FROM held)"
+_FINISHED = """
+UPDATE runs_step s SET state = x.state, output = x.output, label = coalesce(x.label, s.label), usage = x.usage,
+    cost = x.cost, error = x.error, ended_at = CASE WHEN x.state <> 'unknown' THEN clock_timestamp() END
+FROM given, json_to_recordset(rows->'finished') AS x(run_id uuid, number int, state text, output jsonb, label jsonb,
+    usage jsonb, cost bigint, error text)
+WHERE s.run_id = x.run_id AND s.number = x.number AND s.state IN ('intended', 'waiting', 'unknown')
+"""
+_ADDED = """
+INSERT INTO runs_step (run_id, number, organisation_id, kind, state, attempt, name, call_id, effect, idempotency_key,
+    digest, decision_id, verdict, input, output, label, provenance, usage, cost, child_id, error, started_at, ended_at)
+SELECT run_id, number, organisation_id, kind, state, attempt, name, call_id, effect, idempotency_key, digest,
+    decision_id, verdict, input, output, label, provenance, '{}', 0, child_id, error, clock_timestamp(),
+    CASE WHEN state NOT IN ('intended', 'waiting') THEN clock_timestamp() END
+FROM given, json_to_recordset(rows->'added') AS x(run_id uuid, number int, organisation_id uuid, kind text, state text,
+    attempt int, name text, call_id text, effect text, idempotency_key text, digest text, decision_id uuid,
+    verdict jsonb, input jsonb, output jsonb, label jsonb, provenance jsonb, child_id uuid, error text)
+"""
+_TOLD = """
+INSERT INTO runs_event (run_id, number, organisation_id, kind, data, at)
+SELECT x.run_id, h.events_written - x.before_last, x.organisation_id, x.kind, x.data, clock_timestamp()
+FROM given, json_to_recordset(rows->'told') AS x(run_id uuid, before_last int, organisation_id uuid, kind text,
+    data jsonb) JOIN held h ON h.id = x.run_id
+"""
+_LABELLED = """
+UPDATE runs_session s SET label = x.label
+FROM given, json_to_recordset(rows->'labelled') AS x(id uuid, label jsonb) WHERE s.id = x.id
+"""
+_BELL = """
+pg_notify('remit_events', (SELECT string_agg(DISTINCT run_id::text, ',')
+    FROM given, json_to_recordset(rows->'told') AS x(run_id uuid)))
 """
 
 
-def write(cursor: Cursor, results: Cursor, commits: Sequence[Commit]) -> Callable[[], None]:
-    """Write commits in the caller's transaction; once that has ended well, call what is returned.
+def write(cursor: Cursor, commits: Sequence[Commit]) -> None:
+    """Write commits in the caller's transaction.
 
-    `results` is a second cursor of the same connection, which keeps its answer until then. Raises an error of the
-    database, which ends the transaction, when a lease is stale or a run is to end.
+    Raises an error of the database, which ends the transaction, when a lease is stale or a run is to end.
     """
-    _admit(cursor, commits)
+    batch = Batch(cursor)
+    _admit(batch, commits)
     for one in commits:
         for act in one.entries.sooner:
             act(cursor)
-    results.execute(_WRITE, {"rows": json.dumps(_rows(commits))})
+    _gather(batch, commits)
+    record(*(line for one in commits for line in _told(one)), cursor=batch)
+    answers = batch.flush()
+    clock.set(answers["now"])
+    held = answers["held"]
+    found = {one[0]: one[1:] for one in (json.loads(held) if isinstance(held, str) else held)}
     for one in commits:
+        one.last_event, one.is_pausing = found[str(one.work.run.id)]
         for act in one.entries.later:
             act(cursor)
-    record(*(line for one in commits for line in _told(one)), cursor=cursor)
-    return lambda: _remember(results, commits)
 
 
-def _admit(cursor: Cursor, commits: Sequence[Commit]) -> None:
+def _admit(batch: Batch, commits: Sequence[Commit]) -> None:
     """Ask the gate for all of them at once, book what the former acts cost, and let each fill its entries."""
     gate, judged = get_gate(), [one for one in commits if one.verdict is not None]
     settlements = [_settlement(one, pending) for one in commits for pending in one.all_outcomes]
-    admissions, booked = gate.commit(cursor, [one.verdict for one in judged if one.verdict is not None], settlements)
+    admissions, booked = gate.commit(batch, [one.verdict for one in judged if one.verdict is not None], settlements)
     for one, admission in zip(judged, admissions, strict=True):
         one.admission = admission
     costs = iter(booked)
@@ -217,33 +228,38 @@ def _settlement(commit: Commit, pending: Pending) -> Settlement:
     return Settlement(organisation=run.organisation_id, decision=decision, run=run.id, cost=cost)
 
 
-def _rows(commits: Sequence[Commit]) -> dict[str, Any]:
+def _gather(batch: Batch, commits: Sequence[Commit]) -> None:
     lease = settings.RUN_LEASE_SECONDS
-    events = [_events(one) for one in commits]
-    return {
-        "runs": [_run(one, lease, len(its)) for one, its in zip(commits, events, strict=True)],
-        "outcomes": [_outcome(one, outcome) for one in commits for outcome, _ in one.all_outcomes],
-        "steps": [_step(one, step) for one in commits for step in one.entries.steps],
-        "events": [
-            {"run_id": str(one.work.run.id), "before_last": len(its) - place - 1, "kind": kind, "data": data,
-             "organisation_id": str(one.work.run.organisation_id)}
-            for one, its in zip(commits, events, strict=True) for place, (kind, data) in enumerate(its)
-        ],
-        "sessions": [
-            {"id": str(one.work.session.id), "label": one.work.label.as_json()} for one in commits if one.learnt
-        ],
-        "bell": ",".join(str(one.work.run.id) for one, its in zip(commits, events, strict=True) if its),
-    }  # fmt: skip
+    events = [(one, _events(one)) for one in commits]
+    batch.add("held", _HELD, [_run(one, lease, len(its)) for one, its in events])
+    batch.add("finished", _FINISHED, [_outcome(one, done) for one in commits for done, _ in one.all_outcomes])
+    batch.add("added", _ADDED, [_step(one, step) for one in commits for step in one.entries.steps])
+    batch.add("labelled", _LABELLED, [
+        {"id": one.work.session.id, "label": one.work.label.as_json()} for one in commits if one.learnt
+    ])  # fmt: skip
+    told = [_event(one, its, place) for one, its in events for place in range(len(its))]
+    batch.add("told", _TOLD, told)
+    batch.answer("all held", _ALL_HELD)
+    batch.answer("held", _HELD_ROWS)
+    batch.answer("now", "clock_timestamp()")
+    if told:
+        batch.answer("bell", _BELL)
+
+
+def _event(commit: Commit, events: Sequence[Event], place: int) -> dict[str, Any]:
+    run, (kind, data) = commit.work.run, events[place]
+    return {"run_id": run.id, "before_last": len(events) - place - 1, "organisation_id": run.organisation_id,
+            "kind": kind, "data": data}  # fmt: skip
 
 
 def _run(commit: Commit, lease: float, events: int) -> dict[str, Any]:
     change, outcomes = commit.entries.change, commit.all_outcomes
     commit.cost = sum(outcome.cost for outcome, _ in outcomes)
     return {
-        "id": str(commit.work.run.id), "fence": commit.work.lease.fence, "lease": lease,
-        "state": change.state.value if change.state else None, "failure": change.failure, "output": change.output,
-        "waits_for": str(change.waits_for), "waits_on": _text(change.waits_on),
-        "wake_at": change.wake_at.isoformat() if change.wake_at else None,
+        "id": commit.work.run.id, "fence": commit.work.lease.fence, "lease": lease,
+        "state": change.state, "failure": change.failure, "output": change.output,
+        "waits_for": str(change.waits_for), "waits_on": change.waits_on,
+        "wake_at": change.wake_at,
         "steps": len(commit.entries.steps), "events": events, "cost": commit.cost,
         "input_tokens": sum(outcome.usage.get("input_tokens") or 0 for outcome, _ in outcomes),
         "output_tokens": sum(outcome.usage.get("output_tokens") or 0 for outcome, _ in outcomes),
@@ -260,7 +276,7 @@ def _is_progress(commit: Commit, outcome: StepOutcome) -> bool:
 
 def _outcome(commit: Commit, outcome: StepOutcome) -> dict[str, Any]:
     return {
-        "run_id": str(commit.work.run.id), "number": outcome.number, "state": outcome.state.value,
+        "run_id": commit.work.run.id, "number": outcome.number, "state": outcome.state,
         "output": outcome.output, "label": outcome.label, "usage": outcome.usage, "cost": outcome.cost,
         "error": outcome.error,
     }  # fmt: skip
@@ -269,11 +285,11 @@ def _outcome(commit: Commit, outcome: StepOutcome) -> dict[str, Any]:
 def _step(commit: Commit, step: StepRow) -> dict[str, Any]:
     run = commit.work.run
     return {
-        "run_id": str(run.id), "number": step.number, "organisation_id": str(run.organisation_id),
-        "kind": step.kind.value, "state": step.state.value, "attempt": step.attempt, "name": step.name,
+        "run_id": run.id, "number": step.number, "organisation_id": run.organisation_id,
+        "kind": step.kind, "state": step.state, "attempt": step.attempt, "name": step.name,
         "call_id": step.call_id, "effect": step.effect, "idempotency_key": step.idempotency_key,
-        "digest": step.digest, "decision_id": str(step.decision_id), "verdict": step.verdict, "input": step.input,
-        "output": step.output, "label": step.label, "provenance": step.provenance, "child_id": _text(step.child_id),
+        "digest": step.digest, "decision_id": step.decision_id, "verdict": step.verdict, "input": step.input,
+        "output": step.output, "label": step.label, "provenance": step.provenance, "child_id": step.child_id,
         "error": step.error,
     }  # fmt: skip
 
@@ -314,15 +330,3 @@ def _told(commit: Commit) -> list[Entry]:
                   outcome="ok" if state is RunState.SUCCEEDED else "failed")
         )  # fmt: skip
     return told
-
-
-def _remember(results: Cursor, commits: Sequence[Commit]) -> None:
-    now, held, _, _ = results.fetchone()
-    clock.set(now)
-    found = {one[0]: one[1:] for one in (json.loads(held) if isinstance(held, str) else held)}
-    for one in commits:
-        one.last_event, one.is_pausing = found[str(one.work.run.id)]
-
-
-def _text(identifier: UUID | None) -> str | None:
-    return str(identifier) if identifier else None

@@ -9,13 +9,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import Error, connections
+from django.db import Error
 
-from agents.gate import Cursor
 from agents.runs.claims import StaleLeaseError
 from agents.runs.commits import Commit, write
 from agents.runs.database import engine_pool
-from agents.runs.journal import ENGINE, engine_transaction
+from agents.runs.journal import engine_transaction
 
 _LARGEST = 128  # commits in one transaction
 _PATIENCE = 0.002  # seconds that a leader waits for the others at most
@@ -134,15 +133,9 @@ def commit_alone(commit: Commit) -> None:
     try:
         with engine_transaction() as cursor:
             commit.entries.own_cursor = cursor
-            write_own(cursor, commit)
+            write(cursor, [commit])
     except Error as error:
         raise why_not(commit, error) from error
-
-
-def write_own(cursor: Cursor, commit: Commit) -> None:
-    """Write a commit in the caller's transaction of Django."""
-    with connections[ENGINE].cursor() as results:
-        write(cursor, results, [commit])()
 
 
 def why_not(commit: Commit, error: Exception) -> Exception:
@@ -168,15 +161,8 @@ def why_not(commit: Commit, error: Exception) -> Exception:
 
 
 def _write(commits: list[Commit]) -> None:
-    with (
-        engine_pool().connection() as connection,
-        connection.pipeline(),
-        connection.cursor() as cursor,
-        connection.cursor() as results,
-    ):
-        remember = write(cursor, results, commits)
-        connection.commit()
-        remember()
+    with engine_pool().connection() as connection, connection.cursor() as cursor:
+        write(cursor, commits)
 
 
 committer = Committer()

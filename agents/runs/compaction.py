@@ -11,18 +11,19 @@ from uuid import UUID
 
 from agents.catalogue.inference import InferenceError
 from agents.catalogue.messages import Item, ModelAnswer, ModelRequest
-from agents.gate import Admission, Cursor, Effect
+from agents.gate import Admission, Effect
 from agents.labels import Label, join
 from agents.runs import actions, calls
 from agents.runs.claims import Change
 from agents.runs.committer import committer
-from agents.runs.context import NOT_SUMMED_UP, lead_of, limit_of, opened, written
+from agents.runs.context import lead_of, limit_of, opened, written
 from agents.runs.journal import StepOutcome, StepRow
 from agents.runs.models import Step, StepKind, StepState, Summary
-from agents.runs.window import COMPACTION, PURPOSE, Place, Unit, Window, asked
+from agents.runs.window import COMPACTION, NOT_SUMMED_UP, PURPOSE, Place, Unit, Window, asked
 from agents.runs.work import Work
 from agents.runs.writer import Writer
 from foundation.audit.plain import plain_text
+from foundation.batches import Cursor
 from foundation.digests import digest_of
 from foundation.ids import uuid7
 
@@ -94,7 +95,7 @@ def _cost(work: Work, answer: ModelAnswer) -> int | None:
 
 
 def _failed(writer: Writer, step: Step, why: str, cost: int | None) -> None:
-    error = f"{NOT_SUMMED_UP} {why}"
+    error = f"{NOT_SUMMED_UP} {why.removeprefix(NOT_SUMMED_UP).strip()}"
     writer.outcome(StepOutcome(number=step.number, state=StepState.FAILED, error=error), cost)
     writer.event("context.compaction_failed", {"step": step.number, "reason": error})
 

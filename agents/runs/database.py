@@ -26,12 +26,12 @@ def engine_pool() -> ConnectionPool[Connection[tuple[object, ...]]]:
         found = _pools.get(process)
         if found is None:
             found = _pools[process] = ConnectionPool(
-                engine_address(), min_size=0, max_size=_MOST, timeout=10, max_idle=60, name="commits"
+                engine_address(), open=True, min_size=0, max_size=_MOST, timeout=10, max_idle=60, name="commits"
             )
         return found
 
 
-def engine_address() -> str:
+def engine_address(purpose: str = "commits") -> str:
     """How libpq reaches the database as the engine's role."""
     given = settings.DATABASES[ENGINE]
     options = {name: value for name, value in given["OPTIONS"].items() if name not in {"pool", "options"}}
@@ -42,7 +42,7 @@ def engine_address() -> str:
         dbname=given["NAME"],
         user=given["USER"] or None,
         password=given["PASSWORD"] or None,
-        application_name="remit commits",
+        application_name=f"remit {purpose}",
         connect_timeout=10,
         **({**options, "options": f"-c TimeZone=UTC {_PLANS} {extra}".strip()}),
     )

@@ -6,11 +6,12 @@ gate compares the number in the transaction of each act, and an act that was pla
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from django.db import connections
+from django.db.models import QuerySet
 
 from agents.catalogue.models import LanguageModel, Price
 from agents.registry.models import Agent, AgentVersion
@@ -35,75 +36,77 @@ class Definitions:
 
     def agent(self, identifier: UUID) -> Agent:
         """An agent with its sponsor and serving version."""
-        rows = Agent.objects.using(ENGINE).select_related("sponsor", "serving")
-        return self._keep(("agent", identifier), lambda: rows.get(pk=identifier, organisation_id=self.organisation))
+        return self._keep(("agent", identifier), lambda: self._agents().get(pk=identifier))
 
-    def agents_named(self, slugs: Iterable[str]) -> dict[str, Agent]:
+    def agents_named(self, slugs: Sequence[str]) -> dict[str, Agent]:
         """Agents by slug, with their sponsors and serving versions."""
-        names = tuple(sorted(slugs))
-        if not names:
-            return {}
-        rows = Agent.objects.using(ENGINE).filter(organisation_id=self.organisation, slug__in=names)
-        found = self._keep(("agents", names), lambda: list(rows.select_related("sponsor", "serving").order_by("slug")))
-        return {agent.slug: agent for agent in found}
+        return self._keep(("agents", *slugs), lambda: self._by_slug(slugs)) if slugs else {}
+
+    def agents_among(self, identifiers: tuple[UUID, ...]) -> list[Agent]:
+        """The agents among these principals."""
+        if not identifiers:
+            return []
+        return self._keep(("among", identifiers), lambda: list(self._agents().filter(pk__in=identifiers)))
 
     def version(self, identifier: UUID) -> AgentVersion:
         """A version of an agent."""
-        rows = AgentVersion.objects.using(ENGINE)
-        return self._keep(("version", identifier), lambda: rows.get(pk=identifier, organisation_id=self.organisation))
+        rows = AgentVersion.objects
+        return self._keep(("version", identifier), lambda: rows.using(ENGINE).get(pk=identifier))
 
     def language_model(self, identifier: UUID) -> LanguageModel:
         """A model with its provider."""
-        rows = LanguageModel.objects.using(ENGINE).select_related("provider")
-        return self._keep(("model", identifier), lambda: rows.get(pk=identifier, organisation_id=self.organisation))
+        rows = LanguageModel.objects
+        return self._keep(
+            ("model", identifier), lambda: rows.using(ENGINE).select_related("provider").get(pk=identifier)
+        )
 
     def price(self, model: UUID) -> Price | None:
         """What a model costs now in the organisation's currency, or None when nobody said."""
-        rows = Price.objects.using(ENGINE).filter(organisation_id=self.organisation, language_model=model)
-        known = self._keep(("prices", model), lambda: list(rows.order_by("-since", "-id")))
+        known = self._keep(("prices", model), lambda: self._prices(model))
+        if not known:
+            return None
         now = clock.now()
-        return next((one for one in known if one.currency == self.currency and one.since <= now), None)
+        return next((one for one in known if one.since <= now), None)
 
-    @property
-    def currency(self) -> str:
-        """The organisation's currency."""
-        rows = Organisation.objects.using(ENGINE).values_list("currency", flat=True)
-        return self._keep("currency", lambda: rows.get(pk=self.organisation))
-
-    def tools_named(self, names: Iterable[str]) -> dict[str, Tool]:
+    def tools_named(self, names: Sequence[str]) -> dict[str, Tool]:
         """Tools by name, with their connectors and what these are called with."""
-        wanted = tuple(sorted(names))
-        if not wanted:
-            return {}
-        rows = Tool.objects.using(ENGINE).filter(organisation_id=self.organisation, name__in=wanted)
-        found = self._keep(
-            ("tools", wanted), lambda: list(rows.select_related("connector__credential").order_by("name"))
-        )
-        return {tool.name: tool for tool in found}
+        return self._keep(("tools", *names), lambda: self._tools(names)) if names else {}
 
-    def principals(self, identifiers: Iterable[UUID]) -> dict[UUID, tuple[str, str]]:
+    def principals(self, identifiers: tuple[UUID, ...]) -> dict[UUID, tuple[str, str]]:
         """Names and states of principals; whom nobody knows is left out."""
-        wanted = tuple(identifiers)
-        rows = Principal.objects.using(ENGINE).filter(organisation_id=self.organisation, pk__in=wanted)
-        return self._keep(
-            ("principals", wanted),
-            lambda: {pk: (name, state) for pk, name, state in rows.values_list("pk", "name", "state")},
-        )
-
-    def agents_among(self, identifiers: Iterable[UUID]) -> list[Agent]:
-        """The agents among these principals."""
-        wanted = tuple(identifiers)
-        rows = Agent.objects.using(ENGINE).filter(organisation_id=self.organisation, pk__in=wanted)
-        return self._keep(("among", wanted), lambda: list(rows)) if wanted else []
+        return self._keep(("principals", identifiers), lambda: self._principals(identifiers))
 
     def lineage(self, target: UUID) -> tuple[UUID, ...]:
         """The ids of a thing and of all above it, along which grants and budgets are inherited."""
-        rows = GrantTarget.objects.using(ENGINE).filter(organisation_id=self.organisation)
-        return self._keep(("lineage", target), lambda: tuple(rows.values_list("lineage", flat=True).get(pk=target)))
+        return self._keep(("lineage", target), lambda: self._lineage(target))
 
     def team_slugs(self, team: UUID) -> tuple[str, ...]:
         """The slugs of a team and of those above it, nearest first."""
         return self._keep(("teams", team), lambda: self._team_slugs(team))
+
+    def _agents(self) -> QuerySet[Agent]:
+        rows = Agent.objects.using(ENGINE).filter(organisation_id=self.organisation)
+        return rows.select_related("sponsor", "serving").order_by("slug")
+
+    def _by_slug(self, slugs: Sequence[str]) -> dict[str, Agent]:
+        return {agent.slug: agent for agent in self._agents().filter(slug__in=slugs)}
+
+    def _prices(self, model: UUID) -> list[Price]:
+        currency = Organisation.objects.using(ENGINE).values_list("currency", flat=True).get(pk=self.organisation)
+        rows = Price.objects.using(ENGINE).filter(organisation_id=self.organisation, language_model=model)
+        return list(rows.filter(currency=currency).order_by("-since", "-id"))
+
+    def _tools(self, names: Sequence[str]) -> dict[str, Tool]:
+        rows = Tool.objects.using(ENGINE).filter(organisation_id=self.organisation, name__in=names)
+        return {tool.name: tool for tool in rows.select_related("connector__credential").order_by("name")}
+
+    def _principals(self, identifiers: tuple[UUID, ...]) -> dict[UUID, tuple[str, str]]:
+        rows = Principal.objects.using(ENGINE).filter(organisation_id=self.organisation, pk__in=identifiers)
+        return {pk: (name, state) for pk, name, state in rows.values_list("pk", "name", "state")}
+
+    def _lineage(self, target: UUID) -> tuple[UUID, ...]:
+        rows = GrantTarget.objects.using(ENGINE).filter(organisation_id=self.organisation)
+        return tuple(rows.values_list("lineage", flat=True).get(pk=target))
 
     def _team_slugs(self, team: UUID) -> tuple[str, ...]:
         lineage = self.lineage(team)
@@ -112,7 +115,7 @@ class Definitions:
 
     def _keep(self, key: Hashable, read: Callable[[], _T]) -> _T:
         try:
-            return cast(_T, self._kept[key])
+            return cast("_T", self._kept[key])
         except KeyError:
             found = self._kept[key] = read()
             release_connection()

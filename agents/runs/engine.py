@@ -16,25 +16,30 @@ from django.conf import settings
 
 from agents.catalogue.inference import InferenceError
 from agents.catalogue.messages import ModelAnswer, ModelRequest
-from agents.gate import Action, Admission, Cursor, Effect, NoGateError, Verdict, get_gate
+from agents.gate import Action, Admission, Effect, NoGateError, Verdict, get_gate
 from agents.labels import Label
+from agents.registry.models import OnExhausted
 from agents.runs import actions, calls, context
 from agents.runs.builtins.port import Done, Over, builtin, is_builtin
 from agents.runs.builtins.results import begun, looked
 from agents.runs.children import cancel_below, create_child, outcomes_of, void_waits, wake_above, wake_if_ended
-from agents.runs.claims import Change, Lease, StaleLeaseError, claim
+from agents.runs.claims import Change, Lease, StaleLeaseError
+from agents.runs.clock import clock
 from agents.runs.committer import committer
 from agents.runs.compaction import compact
 from agents.runs.faults import give_up, last_word, set_back
 from agents.runs.journal import StepOutcome, StepRow, repeat_step
 from agents.runs.leases import keeper
+from agents.runs.limits import beyond_limit, next_month
 from agents.runs.models import RunState, Step, StepKind, StepState, Wait
 from agents.runs.moves import DELEGATE, AskModel, Await, DoCall, Finish, Move, Recover, Stop, next_move
 from agents.runs.player import Player, stubbed
-from agents.runs.retries import delay_before
+from agents.runs.retries import busy_for, policy_of
+from agents.runs.taking import Taken, take
 from agents.runs.work import Work, load
 from agents.runs.writer import Entries, InterruptedRunError, Writer
 from agents.tools.port import ToolEffect
+from foundation.batches import Cursor
 
 log = structlog.get_logger(__name__)
 
@@ -43,19 +48,23 @@ _JUDGEMENTS = 3  # how often an act is judged anew because the policies changed 
 
 def advance(run: UUID) -> list[UUID]:
     """Take a run's lease and work on it; the runs to wake afterwards. Does nothing if another worker has it."""
-    lease = claim(run, keeper.worker, settings.RUN_LEASE_SECONDS)
-    if lease is None:
-        return []
+    taken = take(keeper.worker, settings.RUN_LEASE_SECONDS, [run])
+    return work_on(taken[0]) if taken else []
+
+
+def work_on(taken: Taken) -> list[UUID]:
+    """Work on a run that was taken, until it ends or waits; the runs to wake afterwards."""
+    lease = taken.lease
     with keeper.holding(lease):
         try:
             with committer.present():
-                return _Advance(lease).go()
+                return _Advance(taken).go()
         except StaleLeaseError:
             return []
         except NoGateError as error:
             return _unless_stale(lease, partial(give_up, lease, str(error)))
         except Exception as error:
-            log.exception("engine failed", run=str(run))
+            log.exception("engine failed", run=str(lease.run))
             return _unless_stale(lease, partial(set_back, lease, error))
 
 
@@ -73,9 +82,9 @@ def _unless_stale(lease: Lease, end: Callable[[], list[UUID]]) -> list[UUID]:
 class _Advance:
     """One worker's hold on one run."""
 
-    def __init__(self, lease: Lease) -> None:
+    def __init__(self, taken: Taken) -> None:
         self.gate = get_gate()
-        self.work: Work = load(lease)
+        self.work: Work = load(taken)
         self.writer = Writer(self.work)
         self.bells: list[UUID] = []
         self.retries = 0
@@ -86,16 +95,24 @@ class _Advance:
         going = True
         while going:
             try:
-                going = self._move(next_move(self.work.steps))
+                going = self._move(next_move(self.work.steps)) if not keeper.is_draining else self._let_go()
             except InterruptedRunError:
                 # The next look at the run ends it.
                 going = True
         return self.bells
 
+    def _let_go(self) -> bool:
+        """The process is about to end: another worker goes on from here."""
+        self.writer.write(Entries(change=Change(state=RunState.QUEUED)))
+        self.bells.append(self.work.run.id)
+        return False
+
     def _move(self, move: Move) -> bool:
         if (end := self._ending(move)) is not None:
             self._end(*end)
             return False
+        if self.work.player is not None:
+            self.work.label = self.work.player.heard(self.work.steps, move, self.work.label)
         if self.work.run.pause_requested and isinstance(move, AskModel | DoCall | Recover):
             self._wait(Wait.PAUSE, None, None)
             return False
@@ -115,7 +132,7 @@ class _Advance:
         return self._ask_model(move) if isinstance(move, AskModel) else self._do_call(move)
 
     def _ending(self, move: Move) -> tuple[RunState, str, Any] | None:
-        work, most = self.work, self.work.version.max_steps
+        work = self.work
         if work.run.cancel_requested:
             return RunState.CANCELLED, "A person cancelled the run.", None
         if work.is_late and not (isinstance(move, Await) and move.step.state == StepState.UNKNOWN):
@@ -123,8 +140,8 @@ class _Advance:
         if work.lease.crashes > settings.RUN_MAX_CRASHES:
             message = f"The worker died {work.lease.crashes} times while it worked on this run: it is stopped."
             return RunState.FAILED, message, None
-        if len(work.steps) >= most and isinstance(move, AskModel | DoCall) and move.wait is None:
-            return RunState.FAILED, f"The run reached its limit of {most} steps.", None
+        if why := beyond_limit(work, move):
+            return RunState.FAILED, why, None
         if work.player is not None:
             return work.player.end(work.steps, move)
         return None
@@ -189,8 +206,13 @@ class _Advance:
 
     def _model_failed(self, step: Step, error: InferenceError) -> bool:
         cost = None if error.billed else 0
-        self.writer.outcome(StepOutcome(number=step.number, state=StepState.FAILED, error=str(error)), cost)
-        wait = delay_before(step.attempt + 1) if error.again else None
+        usage = {} if error.busy is None else {"busy": error.busy}
+        failed = StepOutcome(number=step.number, state=StepState.FAILED, error=str(error), usage=usage)
+        self.writer.outcome(failed, cost)
+        if error.busy is not None:
+            self._wait(Wait.CAPACITY, None, clock.now() + timedelta(seconds=busy_for(error.busy)))
+            return False
+        wait = policy_of(step.kind, step.effect).delay_before(step.attempt + 1) if error.again else None
         if wait is None:
             self._end(RunState.FAILED, f"The model call failed. {error}", None)
             return False
@@ -227,7 +249,7 @@ class _Advance:
         with committer.away():
             called = calls.call_tool(self.work, tool, step.input, step.idempotency_key)
         if called.state is StepState.UNKNOWN and step.effect != ToolEffect.EFFECT:
-            if (pause := delay_before(step.attempt + 1)) is not None:
+            if (pause := policy_of(step.kind, step.effect).delay_before(step.attempt + 1)) is not None:
                 # The step keeps its intent: whoever takes the run next repeats it with the same key.
                 self._wait(Wait.TIMER, None, datetime.now(UTC) + timedelta(seconds=pause))
                 return False
@@ -255,7 +277,7 @@ class _Advance:
             return Change()
 
         admission = self._judge(action, begin, step=step, wait=wait, alone=False)
-        if admission.effect is Effect.ALLOW:
+        if admission.effect is Effect.ALLOW and step.kind is not StepKind.DELEGATION:
             self.work.label = self.work.label.join(Label.from_json(step.label))
         return True
 
@@ -317,7 +339,10 @@ class _Advance:
         if action.stubbed and admission.effect is Effect.ASK:
             # Nobody is waited for: the next look at the journal finds the wait, and the recorded answer to it.
             return replace(admission, effect=Effect.DENY)
-        return admission
+        return replace(admission, effect=Effect.ASK) if self._awaits_money(admission) else admission
+
+    def _awaits_money(self, admission: Admission) -> bool:
+        return admission.scarce is not None and self.work.version.on_exhausted == OnExhausted.WAIT
 
     def _fill(
         self, entries: Entries, verdict: Verdict, admission: Admission, begin: Callable[[Entries], Change],
@@ -338,6 +363,12 @@ class _Advance:
             entries.change = begin(entries)
             if step is not None:
                 entries.add(replace(step, verdict=shown))
+        elif self._awaits_money(admission):
+            # The act is not written: it is planned anew when there is more. An approval of it stays as it is.
+            until = next_month(clock.now())
+            entries.change = Change(
+                state=RunState.WAITING, waits_for=Wait.BUDGET, waits_on=admission.scarce, wake_at=until
+            )
         elif step is not None:
             why = " ".join(admission.reasons)
             entries.finish_wait(wait, why)
@@ -402,15 +433,17 @@ class _Advance:
         for step in self.work.steps:
             if step.state in {StepState.INTENDED, StepState.WAITING}:
                 self._close(step)
-        with self.writer.transaction() as entries:
-            entries.change = Change(state=state, failure=failure, output=output)
-            self._ends(entries, state, failure)
+        entries = Entries(change=Change(state=state, failure=failure, output=output))
+        self._ends(entries, state, failure)
+        self.writer.write(entries)
 
     def _ends(self, entries: Entries, state: RunState, failure: str) -> None:
         run = self.work.run.id
         # The order of locks: approvals, budgets, questions, then runs from the root downwards; everywhere.
         if any(is_builtin(step.name) for step in self.work.steps):
             entries.before(lambda cursor: void_waits(cursor, run))
-        entries.before(lambda cursor: self.bells.extend(wake_above(cursor, run)))
-        entries.afterwards(lambda cursor: self.bells.extend(cancel_below(cursor, run)))
+        if self.work.run.parent_id is not None:
+            entries.before(lambda cursor: self.bells.extend(wake_above(cursor, run)))
+        if any(step.child_id for step in self.work.steps):
+            entries.afterwards(lambda cursor: self.bells.extend(cancel_below(cursor, run)))
         entries.ended(state, failure)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from agents.gate import Cursor, NoGateError, Settlement, get_gate
+from agents.gate import NoGateError, Settlement, get_gate
 from agents.runs.children import cancel_below, void_waits, wake_above
 from agents.runs.claims import Change, Lease, hold
 from agents.runs.journal import StepOutcome, add_events, engine_transaction, finish_step
@@ -16,6 +16,7 @@ from agents.runs.models import RunState, StepKind, StepState, Wait
 from agents.tools.port import ToolEffect
 from foundation.actors import system_actor
 from foundation.audit.record import entry, record
+from foundation.batches import Batch, Cursor
 
 _LONGEST_PAUSE = 60  # seconds
 
@@ -87,4 +88,7 @@ def _book(cursor: Cursor, lease: Lease, decision: UUID) -> int:
     except NoGateError:
         return 0
     settlement = Settlement(organisation=lease.organisation, decision=decision, run=lease.run, cost=None)
-    return gate.settle(cursor, [settlement])[0]
+    batch = Batch(cursor)
+    booked = gate.settle(batch, [settlement])[0]
+    batch.flush()
+    return booked

@@ -6,9 +6,9 @@ import re
 from typing import Any
 from uuid import UUID
 
-from agents.gate import Cursor
 from agents.labels import Label
 from agents.runs.models import Artifact
+from foundation.batches import Cursor
 from foundation.ids import uuid7
 
 LARGEST_FILE = 10 * 1024 * 1024  # bytes

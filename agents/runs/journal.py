@@ -12,8 +12,8 @@ from uuid import UUID
 
 from django.db import connections, transaction
 
-from agents.gate import Cursor
 from agents.runs.models import StepKind, StepState
+from foundation.batches import Cursor
 
 ENGINE = "engine"
 

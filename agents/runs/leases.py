@@ -1,10 +1,8 @@
 """Keeping leases alive: one thread a process renews those it holds, and says that the worker lives."""
 
-import os
-import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import structlog
@@ -12,6 +10,7 @@ from django.conf import settings
 from django.db import connections
 
 from agents.runs.claims import Lease, renew
+from agents.runs.presence import own_name
 
 log = structlog.get_logger(__name__)
 
@@ -19,10 +18,16 @@ _PATIENCE = 60.0  # seconds that a call may take beyond the time limit of model 
 
 
 class LeaseKeeper:
-    """The leases of this process. Its thread starts with `start` or with the first lease."""
+    """The leases of this process. Its thread starts with `start` or with the first lease.
+
+    `is_draining`: the process is about to end, and every run is let go of at its next move. `report` gives slots, how
+    many of them are busy, and whether no more runs are taken.
+    """
 
     def __init__(self) -> None:
-        self.worker = f"{socket.gethostname()}:{os.getpid()}"
+        self.worker = own_name()
+        self.is_draining = False
+        self.report: Callable[[], tuple[int, int, bool]] = lambda: (0, 0, False)
         self._moved: dict[Lease, float] = {}
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -69,7 +74,7 @@ class LeaseKeeper:
         try:
             while True:
                 try:
-                    renew(self.worker, self._renewable(), settings.RUN_LEASE_SECONDS)
+                    renew(self.worker, self._renewable(), settings.RUN_LEASE_SECONDS, *self.report())
                 except Exception as error:  # noqa: BLE001 - whatever happens, this thread must go on
                     # Without the database nothing can be renewed; the leases run out, and others take the runs over.
                     log.warning("leases not renewed", error=type(error).__name__)

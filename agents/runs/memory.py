@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from agents.gate import Cursor
 from agents.labels import Label, join
+from foundation.batches import Cursor
 
 MOST_ENTRIES = 64
 LONGEST_NAME = 80  # characters

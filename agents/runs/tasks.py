@@ -1,49 +1,82 @@
-"""The doorbell: ids in, the engine does the work. A lost message is not missed, the tick rings again."""
+"""The doorbell: ids in, this process's runner does the work. A lost message is not missed, the tick rings again."""
 
+import threading
+from collections.abc import Iterable
+from typing import Any
 from uuid import UUID
 
 import structlog
 from celery import shared_task
+from celery.signals import worker_ready, worker_shutting_down
+from django.conf import settings
 from django.db import connections
 from kombu.exceptions import OperationalError
 
 from agents.runs.claims import due
-from agents.runs.engine import advance
 from agents.runs.journal import engine_transaction
-from agents.runs.leases import keeper
+from agents.runs.runner import runner, stop_runner
 
 log = structlog.get_logger(__name__)
 
 _PATIENCE = 10.0  # seconds before a run that nobody took is rung again
 _BATCH = 500
+_ROOM = 2.0  # seconds that a bell waits for a free slot before another worker may have it
 
 
 @shared_task(name="agents.runs.tasks.advance_run")
-def advance_run(run: str) -> None:
-    """Advance one run, then ring for those that it woke."""
-    try:
-        ring(*advance(UUID(run)))
-    finally:
-        connections.close_all()
+def advance_run(*runs: str) -> None:
+    """These runs may be ready. A worker without room passes the bell on."""
+    ours = runner(_wake)
+    if ours.has_room(_ROOM):
+        ours.ring(UUID(run) for run in runs)
+    else:
+        _deliver(runs)
 
 
 @shared_task(name="agents.runs.tasks.tick")
 def tick() -> None:
     """Say that the scheduler lives and a worker answers, and ring for whatever is due."""
-    keeper.start()
-    with engine_transaction() as cursor:
-        cursor.execute(
-            "INSERT INTO runs_heartbeat (name, kind, seen_at) VALUES ('scheduler', 'scheduler', clock_timestamp()) "
-            "ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at"
-        )
-        cursor.execute("DELETE FROM runs_heartbeat WHERE seen_at < clock_timestamp() - interval '1 hour'")
-    ring(*due(_PATIENCE, _BATCH))
+    runner(_wake)
+    try:
+        with engine_transaction() as cursor:
+            cursor.execute(
+                "INSERT INTO runs_heartbeat (name, kind, seen_at) VALUES ('scheduler', 'scheduler', clock_timestamp()) "
+                "ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at"
+            )
+            cursor.execute("DELETE FROM runs_heartbeat WHERE seen_at < clock_timestamp() - interval '1 hour'")
+        ring(*due(_PATIENCE, _BATCH))
+    finally:
+        connections.close_all()
 
 
 def ring(*runs: UUID) -> None:
     """Ask for a worker. If the broker is away, the tick will ring once it is back."""
     for run in runs:
-        try:
-            advance_run.delay(str(run))
-        except (OperationalError, OSError) as error:
-            log.warning("bell not rung", run=str(run), error=type(error).__name__)
+        if not _deliver([str(run)]):
+            return
+
+
+@worker_ready.connect
+def begin(**_: Any) -> None:
+    """A worker looks for runs as soon as it can take them, bell or no bell."""
+    runner(_wake).ring(())
+
+
+@worker_shutting_down.connect
+def drain(**_: Any) -> None:
+    """A worker that is asked to end lets go of its runs while Celery winds up."""
+    # In a thread: this is called from within the handling of a signal.
+    threading.Thread(target=stop_runner, args=(settings.RUN_DRAIN_SECONDS,), name="drain").start()
+
+
+def _wake(runs: Iterable[UUID]) -> None:
+    ring(*runs)
+
+
+def _deliver(runs: Iterable[str]) -> bool:
+    try:
+        advance_run.delay(*runs)
+    except (OperationalError, OSError) as error:
+        log.warning("bell not rung", runs=list(runs), error=type(error).__name__)
+        return False
+    return True

@@ -14,6 +14,7 @@ from agents.runs.journal import ENGINE, release_connection
 from agents.runs.models import Relation, Run, Session, Step, StepKind, StepState
 from agents.runs.moves import DELEGATE
 from agents.runs.player import Player, player_of
+from agents.runs.taking import Taken
 from agents.runs.window import Window
 from agents.tools.models import Tool
 from foundation.actors import Actor, ActorKind
@@ -40,11 +41,14 @@ class Work:
     is_late: bool = False
     window: Window | None = None
     player: Player | None = None
+    _actor: Actor | None = None
 
     @property
     def actor(self) -> Actor:
         """The agent, as the record names it."""
-        return Actor(
+        if self._actor is not None and self._actor.name == self.agent.name:
+            return self._actor
+        self._actor = Actor(
             kind=ActorKind.AGENT,
             name=self.agent.name,
             principal=self.agent.principal_id,
@@ -53,11 +57,12 @@ class Work:
             session=self.session.id,
             run=self.run.id,
         )
+        return self._actor
 
     @property
     def principals(self) -> tuple[UUID, ...]:
         """The chain: this agent first, the person last."""
-        return (self.agent.principal_id, *(UUID(one) for one in self.run.chain))
+        return (self.agent.principal_id, *self.actor.chain)
 
     @property
     def next_number(self) -> int:
@@ -116,17 +121,17 @@ DELEGATION_SCHEMA: dict[str, Any] = {
 }
 
 
-def load(lease: Lease) -> Work:
-    """Read everything that advancing needs; what an organisation has defined comes from the copy kept here."""
-    run = Run.objects.using(ENGINE).select_related("session").get(pk=lease.run)
+def load(taken: Taken) -> Work:
+    """Everything that advancing needs; what an organisation has defined comes from the copy kept here."""
+    run, session = taken.run, taken.session
     known = definitions_of(run.organisation_id)
     version = known.version(run.version_id)
     model = known.language_model(version.language_model_id)
     agent = known.agent(run.agent_id)
     work = Work(
-        lease=lease,
+        lease=taken.lease,
         run=run,
-        session=run.session,
+        session=session,
         agent=agent,
         version=version,
         definitions=known,
@@ -136,9 +141,9 @@ def load(lease: Lease) -> Work:
         tools=known.tools_named(version.tools),
         delegates=known.agents_named(version.delegates),
         line=_line(run),
-        steps=list(Step.objects.using(ENGINE).filter(run_id=run.id).order_by("number")),
-        label=Label.from_json(run.session.label) if run.session.label else join([]),
-        is_late=lease.is_late,
+        steps=taken.steps,
+        label=Label.from_json(session.label) if session.label else join([]),
+        is_late=taken.lease.is_late,
         player=player_of(run),
     )
     release_connection()

@@ -11,8 +11,8 @@ from django.db import Error
 
 from agents.gate import Admission, Verdict
 from agents.runs.claims import StaleLeaseError
-from agents.runs.commits import Commit, Entries, Event, Pending
-from agents.runs.committer import InterruptedRunError, commit_alone, committer, why_not, write_own
+from agents.runs.commits import Commit, Entries, Event, Pending, write
+from agents.runs.committer import InterruptedRunError, commit_alone, committer, why_not
 from agents.runs.journal import StepOutcome, StepRow, engine_transaction
 from agents.runs.leases import keeper
 from agents.runs.models import Step
@@ -63,7 +63,7 @@ class Writer:
             with engine_transaction() as cursor:
                 commit.entries.own_cursor = cursor
                 yield commit.entries
-                write_own(cursor, commit)
+                write(cursor, [commit])
         except Error as error:
             raise why_not(commit, error) from error
         self._remember(commit)

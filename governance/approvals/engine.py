@@ -4,7 +4,8 @@ import json
 from dataclasses import dataclass
 from uuid import UUID
 
-from agents.gate import Action, Cursor, Verdict
+from agents.gate import Action, Verdict
+from foundation.batches import Cursor
 from foundation.ids import uuid7
 from governance.approvals.models import ApprovalState
 

@@ -10,24 +10,26 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from agents.gate import Action, ActionKind, Cursor, Settlement
+from agents.gate import Action, ActionKind, Settlement
+from foundation.batches import Batch, Cursor
 from foundation.ids import uuid7
 from governance.budgets.held import Hold, held_here
 
 # Of a monthly budget the latest row counts; if it is of a month gone by, this month's has to be made first.
-_LOCK = """
-WITH wanted AS MATERIALIZED (
+LOCKED = """
+wanted AS MATERIALIZED (
     SELECT b.id FROM unnest(%(organisations)s::uuid[], %(kinds)s::text[], %(scopes)s::uuid[]) AS g(o, k, s)
     JOIN budgets_budget b ON b.organisation_id = g.o AND b.scope = g.k AND b.scope_id = g.s
         AND (b.period = 'total' OR b.starts_at = (
             SELECT max(m.starts_at) FROM budgets_budget m WHERE m.organisation_id = g.o AND m.scope = g.k
                 AND m.scope_id = g.s AND m.period = 'month' AND m.starts_at <= clock_timestamp()))
-    UNION SELECT unnest(%(ids)s::uuid[])
-)
-SELECT id, scope, scope_id, currency, "limit" - settled - reserved, overrun,
-    period = 'month' AND starts_at < date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'
-FROM budgets_budget WHERE id IN (SELECT id FROM wanted) ORDER BY id FOR UPDATE
+    UNION SELECT unnest(%(ids)s::uuid[])),
+locked AS MATERIALIZED (SELECT id, scope, scope_id, currency, "limit" - settled - reserved AS free, overrun,
+        period = 'month' AND starts_at < date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'
+            AS is_past
+    FROM budgets_budget WHERE id IN (SELECT id FROM wanted) ORDER BY id FOR UPDATE)
 """
+LOCKED_ROWS = "(SELECT json_agg(json_build_array(id, scope, scope_id, currency, free, overrun, is_past)) FROM locked)"
 
 _ROLL_OVER = """
 INSERT INTO budgets_budget (id, organisation_id, scope, scope_id, target_id, period, starts_at, currency, "limit",
@@ -49,31 +51,42 @@ SELECT id, amount, budgets, currency FROM budgets_reservation WHERE id = ANY(%s)
 FOR UPDATE
 """
 
-# The last line refuses when a reservation was settled by somebody else: nothing is then written at all.
-_WRITE = """
-WITH given AS MATERIALIZED (SELECT %(rows)s::json AS rows),
-opened AS (INSERT INTO budgets_budget (id, organisation_id, scope, scope_id, target_id, period, starts_at, currency,
-    "limit", settled, reserved, overrun)
-    SELECT id, organisation_id, 'run', scope_id, target_id, 'total', to_timestamp(0), currency, "limit", settled,
-        reserved, overrun
-    FROM given, json_to_recordset(rows->'opened') AS x(id uuid, organisation_id uuid, scope_id uuid, target_id uuid,
-        currency text, "limit" bigint, settled bigint, reserved bigint, overrun bigint)),
-moved AS (UPDATE budgets_budget b SET reserved = b.reserved + x.reserved, settled = b.settled + x.settled,
+_OPENED = """
+INSERT INTO budgets_budget (id, organisation_id, scope, scope_id, target_id, period, starts_at, currency, "limit",
+    settled, reserved, overrun)
+SELECT id, organisation_id, 'run', scope_id, target_id, 'total', to_timestamp(0), currency, "limit", settled, reserved,
+    overrun
+FROM given, json_to_recordset(rows->'opened') AS x(id uuid, organisation_id uuid, scope_id uuid, target_id uuid,
+    currency text, "limit" bigint, settled bigint, reserved bigint, overrun bigint)
+"""
+_MOVED = """
+UPDATE budgets_budget b SET reserved = b.reserved + x.reserved, settled = b.settled + x.settled,
     overrun = b.overrun + x.overrun
-    FROM given, json_to_recordset(rows->'moved') AS x(id uuid, reserved bigint, settled bigint, overrun bigint)
-    WHERE b.id = x.id),
-held AS (INSERT INTO budgets_reservation (id, organisation_id, run_id, budgets, amount, currency, state)
-    SELECT id, organisation_id, run_id, budgets, amount, currency, 'held'
-    FROM given, json_to_recordset(rows->'held') AS x(id uuid, organisation_id uuid, run_id uuid, budgets jsonb,
-        amount bigint, currency text)),
-settled AS (UPDATE budgets_reservation r SET state = x.state, settled = x.settled, settled_at = clock_timestamp()
-    FROM given, json_to_recordset(rows->'settled') AS x(id uuid, state text, settled bigint)
-    WHERE r.id = x.id AND r.state = 'held' RETURNING r.id),
-booked AS (INSERT INTO budgets_ledgerentry (id, organisation_id, run_id, decision_id, kind, amount, currency, at)
-    SELECT id, organisation_id, run_id, decision_id, kind, amount, currency, clock_timestamp()
-    FROM given, json_to_recordset(rows->'booked') AS x(id uuid, organisation_id uuid, run_id uuid, decision_id uuid,
-        kind text, amount bigint, currency text))
-SELECT 1 / ((SELECT count(*) FROM settled) = json_array_length(rows->'settled'))::int FROM given
+FROM given, json_to_recordset(rows->'moved') AS x(id uuid, reserved bigint, settled bigint, overrun bigint)
+WHERE b.id = x.id
+"""
+_HELD = """
+INSERT INTO budgets_reservation (id, organisation_id, run_id, budgets, amount, currency, state)
+SELECT id, organisation_id, run_id, budgets, amount, currency, 'held'
+FROM given, json_to_recordset(rows->'holds') AS x(id uuid, organisation_id uuid, run_id uuid, budgets jsonb,
+    amount bigint, currency text)
+"""
+_SETTLED = """
+UPDATE budgets_reservation r SET state = x.state, settled = x.settled, settled_at = clock_timestamp()
+FROM given, json_to_recordset(rows->'settled') AS x(id uuid, state text, settled bigint)
+WHERE r.id = x.id AND r.state = 'held' RETURNING r.id
+"""
+# Refuses when a reservation was settled by somebody else: nothing is then written at all.
+_ALL_SETTLED = "1 / ((SELECT count(*) FROM settled) = json_array_length(rows->'settled'))::int"
+_BOOKED = """
+INSERT INTO budgets_ledgerentry (id, organisation_id, run_id, decision_id, kind, amount, currency, at)
+SELECT id, organisation_id, run_id, decision_id, kind, amount, currency, clock_timestamp()
+FROM given, json_to_recordset(rows->'booked') AS x(id uuid, organisation_id uuid, run_id uuid, decision_id uuid,
+    kind text, amount bigint, currency text)
+"""
+_HELD_BY_OTHERS = """
+SELECT id, amount, budgets, currency FROM budgets_reservation WHERE id = ANY(%s) AND state = 'held' ORDER BY id
+FOR UPDATE
 """
 
 
@@ -106,31 +119,48 @@ class Books:
     rows: dict[UUID, _Row] = field(default_factory=dict)
     scopes: dict[UUID, list[_Row]] = field(default_factory=dict)
     holds: dict[UUID, Hold] = field(default_factory=dict)
-    written: dict[str, list[dict[str, Any]]] = field(
-        default_factory=lambda: {"opened": [], "held": [], "settled": [], "booked": []}
-    )
+    parameters: dict[str, list[Any]] = field(default_factory=dict)
+    newly_opened: list[tuple[dict[str, Any], _Row]] = field(default_factory=list)
+    new_holds: list[dict[str, Any]] = field(default_factory=list)
+    settled: list[dict[str, Any]] = field(default_factory=list)
+    booked: list[dict[str, Any]] = field(default_factory=list)
     _lineages: dict[UUID, tuple[UUID, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def wanted(cls, cursor: Cursor, actions: Sequence[Action], settlements: Sequence[Settlement]) -> "Books":
+        """What these acts and outcomes need, not yet locked: `parameters` are those of LOCKED."""
+        books = cls()
+        books.holds = _holds(cursor, settlements)
+        paid = [action for action in actions if _is_paid(action) or action.kind is ActionKind.RUN_START]
+        keys = list({key: None for action in paid for key in books._keys(cursor, action)})
+        books.parameters = {
+            "organisations": [organisation for organisation, _, _ in keys],
+            "kinds": [kind for _, kind, _ in keys],
+            "scopes": [scope for _, _, scope in keys],
+            "ids": list({one: None for hold in books.holds.values() for one in hold.budgets}),
+        }
+        return books
 
     @classmethod
     def opened(cls, cursor: Cursor, actions: Sequence[Action], settlements: Sequence[Settlement]) -> "Books":
         """Lock all that these acts and outcomes need."""
-        books = cls()
-        books.holds = _holds(cursor, settlements)
-        paid = [action for action in actions if _is_paid(action) or action.kind is ActionKind.RUN_START]
-        if not paid and not books.holds:
-            return books
-        wanted = {key: None for action in paid for key in books._keys(cursor, action)}
-        values = {
-            "organisations": [organisation for organisation, _, _ in wanted],
-            "kinds": [kind for _, kind, _ in wanted],
-            "scopes": [scope for _, _, scope in wanted],
-            "ids": list({one: None for hold in books.holds.values() for one in hold.budgets}),
-        }
-        books._read(cursor, values)
-        if any(row.is_past for rows in books.scopes.values() for row in rows if row.scope != "run"):
-            cursor.execute(_ROLL_OVER, values)
-            books._read(cursor, values)
+        books = cls.wanted(cursor, actions, settlements)
+        cursor.execute(f"WITH {LOCKED} SELECT {LOCKED_ROWS}", books.parameters)
+        books.lock(cursor, cursor.fetchone()[0])
         return books
+
+    def lock(self, cursor: Cursor, found: Any) -> None:
+        """Take in what LOCKED_ROWS said; begin the month where it has not begun."""
+        self._take_in(found)
+        if any(row.is_past for row in self.rows.values() if row.scope_id in self.scopes):
+            cursor.execute(_ROLL_OVER, self.parameters)
+            cursor.execute(f"WITH {LOCKED} SELECT {LOCKED_ROWS}", self.parameters)
+            self._take_in(cursor.fetchone()[0])
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether there is anything to lock."""
+        return bool(self.parameters["scopes"] or self.parameters["ids"])
 
     def open_run(self, action: Action) -> None:
         """The budget of a run that was admitted; opening it twice is opening it once."""
@@ -138,10 +168,9 @@ class Books:
             return
         row = _Row(uuid7(), "run", action.run, action.currency, action.run_budget, 0, is_past=False)
         self.scopes[action.run] = [row]
-        self.written["opened"].append(
-            {"id": str(row.id), "organisation_id": str(action.organisation), "scope_id": str(action.run),
-             "target_id": str(action.agent), "currency": action.currency, "limit": action.run_budget, "row": row}
-        )  # fmt: skip
+        opened = {"id": row.id, "organisation_id": action.organisation, "scope_id": action.run,
+                  "target_id": action.agent, "currency": action.currency, "limit": action.run_budget}  # fmt: skip
+        self.newly_opened.append((opened, row))
 
     def reserve(self, action: Action) -> str:
         """Hold an act's upper bound in every scope; empty, or why it does not fit. Refuses what it does not know."""
@@ -157,12 +186,23 @@ class Books:
         hold = Hold(action.estimate, tuple(row.id for row in rows), action.currency)
         self.holds[action.decision] = hold
         held_here.keep(action.decision, hold)
-        self.written["held"].append(
-            {"id": str(action.decision), "organisation_id": str(action.organisation), "run_id": str(action.run),
-             "budgets": [str(one) for one in hold.budgets], "amount": hold.amount, "currency": hold.currency}
+        self.new_holds.append(
+            {"id": action.decision, "organisation_id": action.organisation, "run_id": action.run,
+             "budgets": hold.budgets, "amount": hold.amount, "currency": hold.currency}
         )  # fmt: skip
         self._book(action.organisation, action.run, action.decision, "reserve", hold.amount, hold.currency)
         return ""
+
+    def scarce(self, action: Action) -> UUID | None:
+        """The organisation, team or agent of which more money would help: None if something else is wrong too."""
+        rows = [row for scope in self._scopes(action) for row in self.scopes.get(scope, ())]
+        missing = {action.organisation, action.agent, action.run, *action.line} - {row.scope_id for row in rows}
+        short = [row for row in rows if row.overrun or row.free < (action.estimate or 0)]
+        if missing or not short or any(row.scope == "run" for row in short):
+            return None
+        if any(row.currency != action.currency or row.is_past for row in rows):
+            return None
+        return min(short, key=lambda row: row.free).scope_id
 
     def settle(self, settlement: Settlement) -> int:
         """Book an act's cost and release the rest; the amount booked. What exceeds the amount held is an overrun."""
@@ -176,28 +216,29 @@ class Books:
         for one in hold.budgets:
             self.rows[one].move(reserved=-hold.amount, settled=booked, overrun=over)
         state = "settled" if settlement.sent else "released"
-        self.written["settled"].append({"id": str(settlement.decision), "state": state, "settled": booked + over})
+        self.settled.append({"id": settlement.decision, "state": state, "settled": booked + over})
         place = settlement.organisation, settlement.run, settlement.decision
         self._book(*place, "settle" if settlement.sent else "release", booked, hold.currency)
         if over:
             self._book(*place, "overrun", over, hold.currency)
         return booked + over
 
-    def write(self, cursor: Cursor) -> None:
-        """Write all that was decided, with one statement."""
+    def write(self, batch: Batch) -> None:
+        """Gather all that was decided."""
         moved = [row for row in self.rows.values() if row.reserved_more or row.settled_more or row.overrun_more]
-        if not moved and not any(self.written.values()):
-            return
-        opened = [one | _sums(one.pop("row")) for one in self.written["opened"]]
-        rows = self.written | {"opened": opened, "moved": [{"id": str(row.id)} | _sums(row) for row in moved]}
-        cursor.execute(_WRITE, {"rows": json.dumps(rows)})
+        batch.add("opened", _OPENED, [one | _sums(row) for one, row in self.newly_opened])
+        batch.add("moved", _MOVED, [{"id": row.id} | _sums(row) for row in moved])
+        batch.add("holds", _HELD, self.new_holds)
+        batch.add("settled", _SETTLED, self.settled)
+        batch.add("booked", _BOOKED, self.booked)
+        if self.settled:
+            batch.answer("all settled", _ALL_SETTLED)
 
-    def _read(self, cursor: Cursor, values: dict[str, Any]) -> None:
-        cursor.execute(_LOCK, values)
-        wanted = set(values["scopes"])
+    def _take_in(self, found: Any) -> None:
+        wanted = set(self.parameters["scopes"])
         self.rows, self.scopes = {}, {}
-        for found in cursor.fetchall():
-            row = _Row(*found)
+        for identifier, scope, scope_id, currency, free, overrun, is_past in _plain(found) or ():
+            row = _Row(UUID(identifier), scope, UUID(scope_id), currency, free, overrun, is_past)
             self.rows[row.id] = row
             if row.scope_id in wanted:
                 self.scopes.setdefault(row.scope_id, []).append(row)
@@ -217,9 +258,9 @@ class Books:
         return list(dict.fromkeys([action.organisation, action.agent, *team, *above, action.run, *action.line]))
 
     def _book(self, organisation: UUID, run: UUID, decision: UUID, kind: str, amount: int, currency: str) -> None:
-        self.written["booked"].append(
-            {"id": str(uuid7()), "organisation_id": str(organisation), "run_id": str(run), "decision_id": str(decision),
-             "kind": kind, "amount": amount, "currency": currency}
+        self.booked.append(
+            {"id": uuid7(), "organisation_id": organisation, "run_id": run, "decision_id": decision, "kind": kind,
+             "amount": amount, "currency": currency}
         )  # fmt: skip
 
 
@@ -227,14 +268,14 @@ def open_run_budget(cursor: Cursor, action: Action) -> None:
     """Open a run's budget by itself."""
     books = Books.opened(cursor, [action], [])
     books.open_run(action)
-    books.write(cursor)
+    _flush(cursor, books)
 
 
 def reserve(cursor: Cursor, action: Action) -> str:
     """Hold one act's upper bound by itself; empty, or why it does not fit."""
     books = Books.opened(cursor, [action], [])
     refusal = books.reserve(action)
-    books.write(cursor)
+    _flush(cursor, books)
     return refusal
 
 
@@ -242,8 +283,19 @@ def settle(cursor: Cursor, settlement: Settlement) -> int:
     """Book one act's cost by itself; the amount booked."""
     books = Books.opened(cursor, [], [settlement])
     booked = books.settle(settlement)
-    books.write(cursor)
+    _flush(cursor, books)
     return booked
+
+
+def _flush(cursor: Cursor, books: Books) -> None:
+    batch = Batch(cursor)
+    books.write(batch)
+    batch.flush()
+
+
+def _plain(value: Any) -> Any:
+    # Django's cursors give JSON as text, psycopg's as values.
+    return json.loads(value) if isinstance(value, str) else value
 
 
 def _is_paid(action: Action) -> bool:
@@ -256,10 +308,9 @@ def _holds(cursor: Cursor, settlements: Sequence[Settlement]) -> dict[UUID, Hold
     decisions = [settlement.decision for settlement in settlements]
     holds = {one: hold for one in decisions if (hold := held_here.take(one)) is not None}
     if unknown := [one for one in decisions if one not in holds]:
-        cursor.execute(_HELD, (unknown,))
+        cursor.execute(_HELD_BY_OTHERS, (unknown,))
         for decision, amount, budgets, currency in cursor.fetchall():
-            given = json.loads(budgets) if isinstance(budgets, str) else budgets
-            holds[decision] = Hold(amount, tuple(UUID(one) for one in given), currency)
+            holds[decision] = Hold(amount, tuple(UUID(one) for one in _plain(budgets)), currency)
     return holds
 
 

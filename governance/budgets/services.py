@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from agents.runs.waits import wake_for_budget
 from foundation.actors import Actor
 from foundation.audit.record import entry, record
 from foundation.errors import ConflictError, InvalidError
@@ -63,6 +64,7 @@ def set_budget(
         entry(actor, "budget.set", target_kind="budget", target_id=budget.id, target_name=f"{scope} {target.name}",
               details={"former": former, "limit": limit, "currency": currency, "period": period})
     )  # fmt: skip
+    wake_for_budget(scope_id)
     return budget
 
 

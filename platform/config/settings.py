@@ -141,10 +141,14 @@ REMIT_OUTBOUND_ALLOW = listing("REMIT_OUTBOUND_ALLOW")
 REMIT_REHEARSAL_URL = os.environ.get("REMIT_REHEARSAL_URL", "")
 REMIT_LOCAL_MODEL_URL = os.environ.get("REMIT_LOCAL_MODEL_URL", "")
 
+RELEASE = "0.1.0"  # as in pyproject.toml
+
 # The engine's timings, in seconds; checked at start-up (agents.runs.checks).
 RUN_LEASE_SECONDS = float(os.environ.get("REMIT_RUN_LEASE_SECONDS", "30"))
 RUN_HEARTBEAT_SECONDS = float(os.environ.get("REMIT_RUN_HEARTBEAT_SECONDS", "5"))
 RUN_MODEL_TIMEOUT_SECONDS = float(os.environ.get("REMIT_MODEL_TIMEOUT_SECONDS", "120"))
+RUN_SLOTS = int(os.environ.get("REMIT_RUN_SLOTS", "32"))
+RUN_DRAIN_SECONDS = float(os.environ.get("REMIT_RUN_DRAIN_SECONDS", "8"))
 RUN_MAX_CRASHES = int(os.environ.get("REMIT_RUN_MAX_CRASHES", "5"))
 
 BROKER_URL = os.environ.get("BROKER_URL", "memory://")

@@ -12,7 +12,7 @@ from foundation.errors import InvalidError
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode
 
 # Where the standard library may write a number otherwise than RFC 8785: fractions, exponents, 16 digits and more.
-_OTHER_NUMBERS = re.compile(r"(?:^|[:,\[])-?\d+[.eE]|\d{16}")
+_OTHER_NUMBERS = re.compile(r'(?:^|":|[,\[])-?\d+[.eE]|\d{16}')
 
 
 def canonical(value: Any) -> bytes:

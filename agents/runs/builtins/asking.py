@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from agents.gate import Cursor
 from agents.labels import Integrity, Label
 from agents.runs.builtins.moments import LONGEST_WAIT, now
 from agents.runs.builtins.port import Done, Waiting
@@ -14,6 +13,7 @@ from agents.runs.questions import ANSWER, form_problem
 from agents.tools.port import ToolEffect
 from foundation.audit.plain import plain, plain_text
 from foundation.audit.record import entry, record
+from foundation.batches import Cursor
 
 if TYPE_CHECKING:
     from agents.runs.journal import StepRow

@@ -12,7 +12,6 @@ from uuid import UUID
 
 from django.conf import settings
 
-from agents.gate import Cursor
 from agents.labels import Integrity, Label
 from agents.runs.builtins.moments import LONGEST_WAIT, now
 from agents.runs.builtins.port import Done, Waiting
@@ -21,6 +20,7 @@ from agents.runs.models import Callback, StepState, Wait
 from agents.tools.port import ToolEffect
 from foundation.audit.plain import plain_text
 from foundation.audit.record import entry, record
+from foundation.batches import Cursor
 from foundation.ids import uuid7
 from foundation.secrets.sealing import seal
 

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from agents.gate import Cursor
 from agents.labels import Label, join
 from agents.runs import files
 from agents.runs.builtins.port import Done
 from agents.runs.journal import ENGINE
 from agents.runs.models import Artifact, StepState
 from agents.tools.port import ToolEffect
+from foundation.batches import Cursor
 
 if TYPE_CHECKING:
     from agents.runs.journal import StepRow

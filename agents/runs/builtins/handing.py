@@ -8,13 +8,13 @@ this one and for all that this one acted for; what it spends counts against this
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from agents.gate import Cursor
 from agents.runs.builtins.port import Done, Over
 from agents.runs.calls import delegation_problem
 from agents.runs.children import create_follower
 from agents.runs.models import StepState
 from agents.tools.builtins import HAND_OVER
 from agents.tools.port import ToolEffect
+from foundation.batches import Cursor
 
 if TYPE_CHECKING:
     from agents.runs.journal import StepRow

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from agents.gate import Cursor
+from foundation.batches import Cursor
 
 LONGEST_WAIT = 30 * 86_400  # seconds: as long as a run may last
 _LAST = datetime(9000, 1, 1, tzinfo=UTC)

@@ -13,12 +13,12 @@ from uuid import UUID
 
 from django.utils.module_loading import import_string
 
-from agents.gate import Cursor
 from agents.labels import Label
 from agents.runs.models import RunState, StepState, Wait
 from agents.tools.builtins import BUILTIN_TOOLS
 from agents.tools.definitions import definition_hash
 from agents.tools.port import ToolDefinition, ToolEffect
+from foundation.batches import Cursor
 
 if TYPE_CHECKING:
     from agents.runs.journal import StepRow

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from agents.gate import Cursor
 from agents.labels import Label
 from agents.runs import memory
 from agents.runs.builtins.port import Done
 from agents.runs.models import StepState
 from agents.tools.port import ToolEffect
+from foundation.batches import Cursor
 
 if TYPE_CHECKING:
     from agents.runs.journal import StepRow

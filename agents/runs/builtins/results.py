@@ -1,6 +1,5 @@
 """What a built-in came to, put into the journal: in the transaction in which it did it."""
 
-from agents.gate import Cursor
 from agents.runs.builtins.port import Done, Over, Result, Waiting
 from agents.runs.claims import Change
 from agents.runs.journal import StepOutcome, StepRow
@@ -8,6 +7,7 @@ from agents.runs.models import RunState, Step, StepState
 from agents.runs.work import Work
 from agents.runs.writer import Entries
 from foundation.audit.record import entry, record
+from foundation.batches import Cursor
 
 
 def begun(work: Work, step: StepRow, result: Result, entries: Entries) -> Change:

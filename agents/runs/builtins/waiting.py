@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from agents.gate import Cursor
 from agents.runs.builtins.moments import LONGEST_WAIT, moment_of, now
 from agents.runs.builtins.port import Done, Waiting
 from agents.runs.models import Wait
 from agents.tools.port import ToolEffect
+from foundation.batches import Cursor
 
 if TYPE_CHECKING:
     from agents.runs.journal import StepRow

@@ -13,11 +13,15 @@ _EXACT = 2**53 - 1  # the largest integer that RFC 8785 can write
 
 def plain_text(value: str) -> str:
     """Text that PostgreSQL stores: no NUL, no half of a surrogate pair. Hostile text must not break the record."""
+    if value.isascii() and "\x00" not in value:
+        return value
     return value.replace("\x00", "�").encode("utf-8", "replace").decode()
 
 
 def plain(value: Any, *, fractions: bool = False) -> Any:
     """JSON of `value`. What JSON cannot hold exactly becomes text; fractions too, unless they are allowed."""
+    if type(value) is str:
+        return plain_text(value)
     if isinstance(value, Mapping):
         return {plain_text(str(name)): plain(inner, fractions=fractions) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):

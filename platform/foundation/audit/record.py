@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 from django.db import connections, transaction
@@ -15,6 +15,7 @@ from django.db.transaction import TransactionManagementError
 from foundation.actors import Actor
 from foundation.audit.models import Outcome
 from foundation.audit.plain import plain, plain_text
+from foundation.batches import Batch, Cursor
 from foundation.digests import canonical
 from foundation.ids import uuid7
 from foundation.tenancy.context import tenant
@@ -30,20 +31,13 @@ _COLUMNS = (
 
 
 # One parameter, whatever the number of entries: the statement is the same, and is prepared once.
-_WRITE = f"""
+_ADD = f"""
 INSERT INTO audit_auditentry ({", ".join(_COLUMNS)})
-SELECT {", ".join(_COLUMNS)} FROM json_to_recordset(%s::json) AS x(id uuid, organisation_id uuid, actor_kind text,
-    actor_id uuid, actor_name text, actor_chain jsonb, method text, action text, target_kind text, target_id uuid,
-    target_name text, outcome text, reason text, details jsonb, body_digest text, run_id uuid, step int,
+SELECT {", ".join(_COLUMNS)} FROM given, json_to_recordset(rows->'entries') AS x(id uuid, organisation_id uuid,
+    actor_kind text, actor_id uuid, actor_name text, actor_chain jsonb, method text, action text, target_kind text,
+    target_id uuid, target_name text, outcome text, reason text, details jsonb, body_digest text, run_id uuid, step int,
     request_id text, address text)
 """  # noqa: S608 - names of ours
-
-
-class Cursor(Protocol):
-    """A cursor of Django or psycopg."""
-
-    def execute(self, sql: Any, params: Any = None) -> Any:
-        """Run one statement."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,8 +137,11 @@ def _write(entries: Iterable[Entry], cursor: Cursor) -> None:
             salt = secrets.token_bytes(_SALT)
             digest = body_digest(salt, item.body)
             bodies.append((item.id, item.organisation, salt, json.dumps(item.body)))
-        rows.append(_as_json(item, digest))
-    cursor.execute(_WRITE, (json.dumps(rows),))
+        rows.append(_row(item, digest))
+    batch = cursor if isinstance(cursor, Batch) else Batch(cursor)
+    batch.add("entries", _ADD, rows)
+    if batch is not cursor:
+        batch.flush()
     if bodies:
         _insert(cursor, "audit_auditbody", ("entry_id", "organisation_id", "salt", "body"), bodies)
 
@@ -157,34 +154,26 @@ def _insert(cursor: Cursor, table: str, columns: tuple[str, ...], rows: list[tup
         cursor.execute(f"INSERT INTO {table} ({names}) VALUES {values}", [value for row in some for value in row])  # noqa: S608 - names of ours
 
 
-def _as_json(item: Entry, digest: str) -> dict[str, Any]:
-    return dict(zip(_COLUMNS, _row(item, digest), strict=True))
-
-
-def _row(item: Entry, digest: str) -> tuple[Any, ...]:
+def _row(item: Entry, digest: str) -> dict[str, Any]:
     actor = item.actor
-    return (
-        str(item.id),
-        _text(item.organisation),
-        actor.kind.value,
-        _text(actor.principal),
-        plain_text(actor.name),
-        [str(principal) for principal in actor.chain],
-        actor.method.value,
-        item.action,
-        item.target_kind,
-        _text(item.target_id),
-        plain_text(item.target_name),
-        item.outcome.value,
-        plain_text(item.reason),
-        item.details,
-        digest,
-        _text(item.run),
-        item.step,
-        plain_text(actor.request),
-        plain_text(actor.address),
-    )
-
-
-def _text(identifier: UUID | None) -> str | None:
-    return str(identifier) if identifier else None
+    return {
+        "id": item.id,
+        "organisation_id": item.organisation,
+        "actor_kind": actor.kind,
+        "actor_id": actor.principal,
+        "actor_name": plain_text(actor.name),
+        "actor_chain": actor.chain,
+        "method": actor.method,
+        "action": item.action,
+        "target_kind": item.target_kind,
+        "target_id": item.target_id,
+        "target_name": plain_text(item.target_name),
+        "outcome": item.outcome,
+        "reason": plain_text(item.reason),
+        "details": item.details,
+        "body_digest": digest,
+        "run_id": item.run,
+        "step": item.step,
+        "request_id": plain_text(actor.request),
+        "address": plain_text(actor.address),
+    }

@@ -1,0 +1,98 @@
+"""Whether a worker lives: each holds an advisory lock in a database session of its own for as long as it does.
+
+When a process dies, however it dies, its session ends and Postgres lets go of the lock at once. The other workers look
+for locks that are gone, and take over the runs of whoever held them. Where sessions end without a farewell (a host that
+loses its power, a pooler between), the runs' leases run out, which takes longer.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from uuid import UUID
+
+import psycopg
+import structlog
+
+from agents.runs.database import engine_address
+from agents.runs.models import WORKER_LOCKS
+
+log = structlog.get_logger(__name__)
+
+_LOOK = 0.1  # seconds between two looks while there are other workers
+_REST = 2.0  # seconds between two looks while there are none
+_GRACE = 3.0  # seconds after a (re)connection in which nobody is taken for dead: Postgres itself may have begun anew
+_SIGHTINGS = 2  # looks in which a lock has to be missing
+
+_GONE = """
+SELECT h.name, l.pid IS NULL FROM runs_heartbeat h
+LEFT JOIN pg_locks l ON l.locktype = 'advisory' AND l.classid = %s AND l.objid = h.number AND l.granted
+    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+WHERE h.kind = 'worker' AND h.number <> 0 AND h.name <> %s
+"""
+# A worker that is only cut off finds its fence outdated, and its writes change nothing.
+_TAKE_OVER = """
+WITH dead AS (UPDATE runs_heartbeat SET number = 0 WHERE name = ANY(%s) RETURNING name)
+UPDATE runs_run SET lease_until = clock_timestamp(), rung_at = clock_timestamp()
+WHERE id IN (SELECT id FROM runs_run WHERE state = 'running' AND worker = ANY(%s) ORDER BY id FOR UPDATE SKIP LOCKED)
+RETURNING id
+"""
+
+
+class Presence:
+    """This worker's lock, and its eye on those of the others. `take_over` is told which runs have lost theirs."""
+
+    def __init__(self, worker: str, take_over: Callable[[list[UUID]], None]) -> None:
+        self.number = 0
+        self._worker, self._take_over = worker, take_over
+        self._over = threading.Event()
+        self._missing: dict[str, int] = {}
+        self._thread = threading.Thread(target=self._watch, name="presence", daemon=True)
+
+    def start(self) -> None:
+        """Be there."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Leave; the lock is let go of."""
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._over.is_set():
+            try:
+                with psycopg.connect(engine_address("presence"), autocommit=True) as connection:
+                    self._be_there(connection)
+            except (psycopg.Error, OSError) as error:
+                self.number = 0
+                log.warning("this worker's lock is lost", error=type(error).__name__)
+                self._over.wait(_LOOK)
+
+    def _be_there(self, connection: "psycopg.Connection[tuple[object, ...]]") -> None:
+        number = connection.info.backend_pid
+        connection.execute("SELECT pg_advisory_lock(%s, %s)", [WORKER_LOCKS, number])
+        connection.execute(
+            "INSERT INTO runs_heartbeat (name, kind, number, seen_at, started_at) "
+            "VALUES (%s, 'worker', %s, clock_timestamp(), clock_timestamp()) "
+            "ON CONFLICT (name) DO UPDATE SET number = excluded.number, seen_at = excluded.seen_at",
+            [self._worker, number],
+        )
+        self.number, self._missing, since = number, {}, time.monotonic()
+        while not self._over.is_set():
+            others = connection.execute(_GONE, [WORKER_LOCKS, self._worker]).fetchall()
+            if time.monotonic() - since > _GRACE and (dead := self._dead(others)):
+                found = connection.execute(_TAKE_OVER, [dead, dead]).fetchall()
+                log.warning("taking over from dead workers", workers=dead, runs=len(found))
+                self._take_over([UUID(str(run)) for (run,) in found])
+            self._over.wait(_LOOK if others else _REST)
+        connection.execute("UPDATE runs_heartbeat SET number = 0 WHERE name = %s", [self._worker])
+
+    def _dead(self, others: "list[tuple[object, ...]]") -> list[str]:
+        missing = {str(name) for name, is_missing in others if is_missing}
+        self._missing = {name: self._missing.get(name, 0) + 1 for name in missing}
+        return sorted(name for name, times in self._missing.items() if times >= _SIGHTINGS)
+
+
+def own_name() -> str:
+    """A name of this process on this host."""
+    return f"{os.uname().nodename}:{os.getpid()}"
