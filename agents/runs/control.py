@@ -12,6 +12,7 @@ from agents.runs.copies import copy_steps, make_run, whole_journal
 from agents.runs.models import ENDED, Relation, Run, RunState, Step, StepKind, StepState, Wait
 from agents.runs.tasks import ring
 from agents.runs.telling import tell
+from agents.tools.builtins import HAND_OVER
 from agents.tools.port import ToolEffect
 from foundation.actors import Actor
 from foundation.audit.record import entry, record
@@ -97,6 +98,8 @@ def fork_run(
     if not 0 <= step <= len(journal):
         raise InvalidError(f"This run has {len(journal)} steps: fork from one of them, or from 0.", field="step")
     _refuse_unfinished(journal[:step], "forked")
+    if over := next((one.number for one in journal[:step] if _hands_over(one)), 0):
+        raise ConflictError(f"At step {over} another agent took over: fork its run, or this one from an earlier step.")
     own = str(actor.principal)
     chain = run.chain if actor.principal is None or own in run.chain else [*run.chain, own]
     made = make_run(
@@ -196,6 +199,10 @@ def _refuse_unfinished(shared: list[Step], verb: str) -> None:
             raise ConflictError(
                 f"Nobody knows what step {step.number} ({step.name}) did: say so first, or choose a step before it."
             )
+
+
+def _hands_over(step: Step) -> bool:
+    return step.name == HAND_OVER and step.state == StepState.SUCCEEDED
 
 
 def _refuse_done(again: list[Step]) -> None:

@@ -112,7 +112,7 @@ def _session(former: Run, shared: Sequence[Step], version: AgentVersion, label: 
 
 
 def _memory(former: Run, last: int) -> dict[str, Any]:
-    """The working memory without what the run noted later: of each such name, what was noted before, if anything."""
+    """The working memory without what was noted later: of each such name, what was noted before, if anything."""
     memory: dict[str, Any] = dict(former.session.memory)
     runs = Run.objects.filter(session_id=former.session_id).order_by("created_at", "id")
     order = {run: place for place, run in enumerate(runs.values_list("id", flat=True))}
@@ -122,7 +122,7 @@ def _memory(former: Run, last: int) -> dict[str, Any]:
     before = {_name(step.input): step for place, step in placed if place <= here}
     for name in {_name(step.input) for place, step in placed if place > here}:
         memory.pop(name, None)
-        if name in before:
+        if name in before and before[name].input.get("value") not in {None, ""}:
             memory[name] = {"value": before[name].input.get("value"), "label": before[name].label}
     return memory
 
