@@ -42,3 +42,9 @@ class ReplayForm(forms.Form):
         widget=forms.RadioSelect,
         help_text="Tools, people and children answer as recorded in either case: nothing leaves.",
     )
+
+
+class CompareForm(forms.Form):
+    """The other one."""
+
+    other = forms.UUIDField(label="With the run", help_text="Its id, as its page copies it.")

@@ -2,19 +2,11 @@
 
 from django.urls import path
 
-from agents.runs.control_views import Compare, Fork, Pause, Replay, Resume, Retry
+from agents.runs.compare_views import Compare, CompareWith
+from agents.runs.control_views import Fork, Pause, Replay, Resume, Retry
 from agents.runs.question_views import CallbackSecret, Question
-from agents.runs.session_acts import (
-    Close,
-    Continue,
-    Download,
-    Export,
-    ForgetMemory,
-    Move,
-    NewSession,
-    SaveFile,
-    SetMemory,
-)
+from agents.runs.session_acts import Close, Continue, Export, Move, NewSession
+from agents.runs.session_holdings import Download, ForgetMemory, SaveFile, SetMemory
 from agents.runs.session_views import SessionPage, Sessions
 from agents.runs.views import Cancel, Resolve, Runs, Start
 from agents.runs.worker_views import Workers
@@ -29,6 +21,7 @@ urlpatterns = [
     path("runs/<uuid:run_id>/retry", Retry.as_view(), name="run-retry"),
     path("runs/<uuid:run_id>/fork", Fork.as_view(), name="run-fork"),
     path("runs/<uuid:run_id>/replay", Replay.as_view(), name="run-replay"),
+    path("runs/<uuid:run_id>/compare", CompareWith.as_view(), name="run-compare-with"),
     path("runs/<uuid:run_id>/compare/<uuid:other_id>/", Compare.as_view(), name="run-compare"),
     path("sessions/", Sessions.as_view(), name="sessions"),
     path("sessions/<uuid:session_id>/", SessionPage.as_view(), name="session"),

@@ -2,17 +2,15 @@
 
 from django.urls import path, re_path
 
-from agents.schedules import trigger_views, views
-
-_ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+from agents.schedules import edit_views, trigger_views, views
 
 urlpatterns = [
     path("schedules/", views.Schedules.as_view(), name="schedules"),
-    path("schedules/new", views.NewSchedule.as_view(), name="schedule-new"),
+    path("schedules/new", edit_views.NewSchedule.as_view(), name="schedule-new"),
     path("schedules/<uuid:schedule_id>/", views.SchedulePage.as_view(), name="schedule"),
-    path("schedules/<uuid:schedule_id>/change", views.ChangeSchedule.as_view(), name="schedule-change"),
+    path("schedules/<uuid:schedule_id>/change", edit_views.ChangeSchedule.as_view(), name="schedule-change"),
     re_path(
-        rf"^schedules/(?P<schedule_id>{_ID})/(?P<verb>enable|disable|run|delete)/$",
+        r"^schedules/(?P<schedule_id>[0-9a-f-]{36})/(?P<verb>enable|disable|run|delete)/$",
         views.ScheduleAct.as_view(),
         name="schedule-act",
     ),
@@ -21,7 +19,7 @@ urlpatterns = [
     path("triggers/<uuid:trigger_id>/", trigger_views.TriggerPage.as_view(), name="trigger"),
     path("triggers/<uuid:trigger_id>/rotate/", trigger_views.Rotate.as_view(), name="trigger-rotate"),
     re_path(
-        rf"^triggers/(?P<trigger_id>{_ID})/(?P<verb>enable|disable|delete)/$",
+        r"^triggers/(?P<trigger_id>[0-9a-f-]{36})/(?P<verb>enable|disable|delete)/$",
         trigger_views.TriggerAct.as_view(),
         name="trigger-act",
     ),

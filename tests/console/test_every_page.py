@@ -34,6 +34,7 @@ PAGES = {
     "/runs/{runs}/fork?step=1": "operator",
     "/runs/{runs}/replay": "operator",
     "/runs/{runs}/retry": "operator",
+    "/runs/{runs}/compare": "viewer",
     "/runs/{runs}/compare/{runs}/": "viewer",
     "/schedules/": "viewer",
     "/schedules/?state=enabled&q=x": "viewer",
