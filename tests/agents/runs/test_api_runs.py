@@ -37,7 +37,7 @@ def test_the_same_key_for_other_work_is_a_conflict_and_shows_nothing(world: Worl
     assert "Hello" not in answer.content.decode()
 
 
-@pytest.mark.parametrize("key", ["", "x" * 121, "ü"])
+@pytest.mark.parametrize("key", ["", "x" * 121, "ü", "schedule:x", "trigger:x"])
 def test_a_key_that_cannot_be_kept_is_refused(world: World, key: str) -> None:
     assert world.api("operator").post("/runs", HELLO, **{"Idempotency-Key": key}).status_code == 400
 
