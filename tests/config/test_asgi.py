@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,8 @@ def _status(port: int, path: str, method: str = "GET", body: bytes | None = None
     connection = HTTPConnection("127.0.0.1", port, timeout=20)
     try:
         connection.request(method, path, body=body, headers=headers)
-        return connection.getresponse().status
+        with connection.getresponse() as answer:
+            return answer.status
     except OSError:
         return 0
     finally:
@@ -202,9 +204,8 @@ def test_a_body_in_chunks_is_read(port: int, world: World) -> None:
             "Transfer-Encoding": "chunked",
         },
     )  # fmt: skip
-    answer = connection.getresponse()
-    assert answer.status == 201, answer.read()
-    connection.close()
+    with closing(connection), connection.getresponse() as answer:
+        assert answer.status == 201, answer.read()
 
 
 def test_sixty_streams_leave_the_pages_quick(port: int, listen: Listen, world: World) -> None:

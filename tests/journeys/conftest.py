@@ -97,7 +97,9 @@ class Installation:
             with urlopen(request, timeout=30) as answer:
                 return json.loads(answer.read() or b"null")
         except HTTPError as error:
-            raise AssertionError(f"{method} {path}: {error.code} {error.read().decode()[:500]}") from None
+            with error:
+                said = error.read().decode()[:500]
+            raise AssertionError(f"{method} {path}: {error.code} {said}") from None
 
     def all(self, path: str) -> list[dict[str, Any]]:
         """All rows of a list, page by page."""

@@ -9,8 +9,8 @@ def ask(port: int, path: str) -> tuple[int, str]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
         connection.request("GET", path)
-        response = connection.getresponse()
-        return response.status, " ".join(response.read(2000).decode(errors="replace").split())
+        with connection.getresponse() as response:
+            return response.status, " ".join(response.read(2000).decode(errors="replace").split())
     except (OSError, http.client.HTTPException) as error:
         return 0, str(error)
     finally:
