@@ -1,6 +1,8 @@
 """Inference: one model call through the `openai` package, by the Responses API or Chat Completions."""
 
 from collections.abc import Iterator
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 
 import openai
 
@@ -12,17 +14,21 @@ from foundation.outbound.client import OutboundRefusedError, client
 from foundation.secrets.redaction import REDACTED
 
 _SERVER_FAULT = 500
+_BUSY = {429, 503}
 # By name: only foundation.outbound knows the client under it.
 _NEVER_SENT = {"ConnectError", "ConnectTimeout"}
 _NO_KEY = "no-key"  # endpoints without keys still get a well-formed header
 
 
 class InferenceError(Exception):
-    """A call that gave no answer. `again` says that a later try may help, `billed` that it may have cost money."""
+    """A call that gave no answer. `again` says that a later try may help, `billed` that it may have cost money.
 
-    def __init__(self, message: str, *, again: bool, billed: bool) -> None:
+    `busy` is for how many seconds the endpoint says that it takes no calls; None if it says nothing.
+    """
+
+    def __init__(self, message: str, *, again: bool, billed: bool, busy: float | None = None) -> None:
         super().__init__(message)
-        self.again, self.billed = again, billed
+        self.again, self.billed, self.busy = again, billed, busy
 
 
 def answer(endpoint: Endpoint, request: ModelRequest) -> ModelAnswer:
@@ -47,7 +53,9 @@ def answer(endpoint: Endpoint, request: ModelRequest) -> ModelAnswer:
     except openai.APIStatusError as error:
         again = error.status_code in {408, 409, 429} or error.status_code >= _SERVER_FAULT
         message = f"The model endpoint answered {error.status_code}: {_said(error, endpoint)}"
-        raise InferenceError(message, again=again, billed=error.status_code >= _SERVER_FAULT) from None
+        busy = _busy(error.response.headers.get("Retry-After", "")) if error.status_code in _BUSY else None
+        billed = error.status_code >= _SERVER_FAULT and busy is None
+        raise InferenceError(message, again=again, billed=billed, busy=busy) from None
     except openai.OpenAIError as error:
         message = f"The model endpoint cannot be used: {_said(error, endpoint)}"
         raise InferenceError(message, again=False, billed=True) from None
@@ -56,6 +64,17 @@ def answer(endpoint: Endpoint, request: ModelRequest) -> ModelAnswer:
         message = f"The model endpoint's answer cannot be read ({type(error).__name__}): check the provider's API."
         raise InferenceError(message, again=False, billed=True) from None
     return ModelAnswer(items=tuple(items), input_tokens=usage[0], output_tokens=usage[1], response_id=identifier)
+
+
+def _busy(said: str) -> float | None:
+    """The seconds of a Retry-After header (RFC 9110): a number, or a date."""
+    if said.isascii() and said.isdigit():
+        return float(said[:9])
+    try:
+        until = parsedate_to_datetime(said)
+    except ValueError:
+        return None
+    return max((until - datetime.now(until.tzinfo)).total_seconds(), 0.0)
 
 
 def _said(error: openai.OpenAIError, endpoint: Endpoint) -> str:

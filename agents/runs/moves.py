@@ -72,7 +72,8 @@ def next_move(steps: Sequence[Step]) -> Move:
     if last is None or (wait is not None and not wait.call_id):
         return AskModel(wait=wait)
     if last.state == StepState.FAILED:
-        return AskModel(attempt=last.attempt + 1)
+        # That it was busy counts as no try.
+        return AskModel(attempt=last.attempt + ("busy" not in last.usage))
     if last.state == StepState.REFUSED:
         return Stop(f"Stopped: {last.error}")
     return _after(last, steps, wait)

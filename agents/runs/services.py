@@ -71,8 +71,8 @@ def start_run(
                 chain=[str(one) for one in ((actor.principal,) if actor.principal else ())],
                 title=plain_text(title.strip() or "Untitled")[:200], source=source, submission=submission, input=input,
                 input_label=label, deadline=datetime.now(UTC) + timedelta(seconds=version.max_seconds),
-                budget=version.run_budget, currency=organisation.currency, events_written=1,
-                rehearsed=version.language_model.provider.rehearsal,
+                budget=version.run_budget, max_tokens=version.max_tokens, currency=organisation.currency,
+                events_written=1, rehearsed=version.language_model.provider.rehearsal,
             )  # fmt: skip
     except IntegrityError:
         # Somebody else submitted the same at this moment: theirs is the run.

@@ -110,6 +110,22 @@ def organisation_of(callback_id: UUID) -> UUID | None:
     return row[0] if row else None
 
 
+def wake_for_budget(scope: UUID) -> None:
+    """The runs that wait for money of an organisation, team or agent are ready: call it when its budget has changed.
+
+    Whoever waits has looked at the budget's row under a lock, and said so in the same transaction: nobody is missed.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE runs_run SET state = 'queued', waits_for = '', waits_on = NULL, wake_at = NULL, "
+            "rung_at = clock_timestamp() WHERE id IN (SELECT id FROM runs_run WHERE state = 'waiting' "
+            "AND waits_for = 'budget' AND waits_on = %s ORDER BY id FOR UPDATE) RETURNING id",
+            [scope],
+        )
+        woken = [row[0] for row in cursor.fetchall()]
+    transaction.on_commit(lambda: ring(*woken), robust=True)
+
+
 def _payload(body: bytes) -> Any:
     try:
         return plain(json.loads(body or b"null"), fractions=True)

@@ -1,0 +1,34 @@
+"""The limits of a run: steps and tokens. The engine knows its time, the gate its money, delegations their depth."""
+
+from datetime import UTC, datetime
+
+from agents.runs.models import Step
+from agents.runs.moves import AskModel, DoCall, Move
+from agents.runs.work import Work
+
+
+def beyond_limit(work: Work, move: Move) -> str:
+    """Why a run may not make a move, naming its limit; empty if it may."""
+    if not isinstance(move, AskModel | DoCall) or move.wait is not None:
+        return ""
+    most = work.version.max_steps
+    if len(work.steps) >= most and sum(map(_counts, work.steps)) >= most:
+        return f"The run reached its limit of {most} steps."
+    most_tokens = work.run.max_tokens
+    if most_tokens and isinstance(move, AskModel) and (used := sum(map(_tokens, work.steps))) >= most_tokens:
+        return f"The run reached its limit of {most_tokens:,} tokens: it has used {used:,}."
+    return ""
+
+
+def next_month(now: datetime) -> datetime:
+    """When the next month begins, in UTC: monthly budgets begin anew."""
+    here = now.astimezone(UTC)
+    return datetime(here.year + here.month // 12, here.month % 12 + 1, 1, tzinfo=UTC)
+
+
+def _counts(step: Step) -> bool:
+    return "busy" not in step.usage
+
+
+def _tokens(step: Step) -> int:
+    return (step.usage.get("input_tokens") or 0) + (step.usage.get("output_tokens") or 0)
