@@ -164,6 +164,12 @@ def bodies(world: World) -> dict[str, Any]:
         "schedules_create": {"agent": str(things["agents"]), "name": "Hourly", "kind": "cron",
                              "expression": "0 * * * *", "input": "Hello"},
         "services_create": {"name": "Helper"},
+        "sessions_close": {"reason": "Done."},
+        "sessions_create": {"agent": str(things["agents"])},
+        "sessions_forget": {"name": "canary"},
+        "sessions_move": {"version": 1},
+        "sessions_remember": {"name": "language", "value": "French"},
+        "sessions_save": {"name": "note.txt", "text": "Hello"},
         "services_suspend": {"reason": "Away."},
         "teams_change": {"name": "Renamed"},
         "teams_create": {"slug": "below", "name": "Below", "parent": desk},
@@ -265,6 +271,12 @@ def addresses(world: World, pattern: str) -> list[str]:
         "<uuid:key_id>": things["api-keys"], "<slug:slug>": slug, "(?P<slug>[-a-z0-9]+)": slug, "<int:number>": 1,
         r"(?P<name>[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)": "papers.search", "(?P<verb>accept|disable)": "disable",
         "(?P<verb>activate|suspend|retire)": "suspend", "(?P<answer>approve|deny)": "deny", "<str:token>": "x",
+        "<uuid:session_id>": things["sessions"], "<uuid:other_id>": things["runs"],
+        "<uuid:question_id>": things["questions"], "<uuid:callback_id>": things["callbacks"],
+        "<uuid:artifact_id>": things["artifacts"], "<uuid:schedule_id>": things["schedules"],
+        "<uuid:trigger_id>": things["triggers"], "(?P<schedule_id>[0-9a-f-]{36})": things["schedules"],
+        "(?P<trigger_id>[0-9a-f-]{36})": things["triggers"], "(?P<verb>enable|disable|run|delete)": "disable",
+        "(?P<verb>enable|disable|delete)": "disable",
     }  # fmt: skip
     address = pattern.replace("^", "").replace("$", "")
     for name, value in values.items():
