@@ -87,9 +87,11 @@ def _moved(patch: pytest.MonkeyPatch) -> Iterator[None]:
     for alias, name in ALIASES.items():
         for key, value in database(name).items():
             patch.setitem(connections.settings[alias], key, value)
+    # Read before the settings change: Celery reads them at first use.
+    options = dict(app.conf.broker_transport_options)
     address = os.environ["BROKER_URL"]
     patch.setattr(django_settings, "BROKER_URL", address)
-    options = dict(app.conf.broker_transport_options) | {"conn_string": address.replace("pgmq:", "postgresql:", 1)}
+    options |= {"conn_string": address.replace("pgmq:", "postgresql:", 1)}
     try:
         with ringing(patch, address, options):
             yield

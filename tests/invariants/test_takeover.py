@@ -24,7 +24,7 @@ TURNS = 6
 AT_ONCE = 0.5  # seconds
 _IN_FLIGHT = "SELECT run_id FROM runs_step WHERE state = 'intended' AND kind = 'tool_call' AND run_id = ANY(%s)"
 # The lease is far longer than what is measured: it is not what the runs are saved by.
-LONG = {"REMIT_RUN_LEASE_SECONDS": "60", "REMIT_RUN_HEARTBEAT_SECONDS": "1"}
+LONG = {"REMIT_RUN_LEASE_SECONDS": "60", "REMIT_RUN_HEARTBEAT_SECONDS": "1", "REMIT_RUN_SLOTS": "64"}
 
 
 @dataclass
@@ -58,7 +58,6 @@ def two(monkeypatch: pytest.MonkeyPatch, make_house: Any, add_agent: Any, tmp_pa
         for name in ("one", "two"):
             (tmp_path / name).mkdir()
             worker = Worker(tmp_path / name, house.model.url.split("/")[2], **LONG)
-            worker.command[worker.command.index("--concurrency") + 1] = "64"
             worker.start()
             workers.append(worker)
         try:
