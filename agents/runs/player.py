@@ -16,6 +16,7 @@ from agents.runs.journal import ENGINE, StepRow
 from agents.runs.models import Run, RunState, Step, StepKind, StepState
 from agents.runs.moves import DELEGATE, AskModel, Await, DoCall, Finish, Move, Stop
 from agents.runs.traces import CALLS, effective
+from agents.runs.window import is_lost_compaction
 from foundation.digests import canonical
 
 if TYPE_CHECKING:
@@ -178,7 +179,8 @@ def stubbed(work: "Work", action: Action, step: StepRow | None) -> Action:
 
 
 def _answers(steps: Sequence[Step]) -> int:
-    return sum(1 for step in steps if step.kind == StepKind.MODEL_CALL and step.state == StepState.SUCCEEDED)
+    made = [step for step in steps if step.kind == StepKind.MODEL_CALL]
+    return sum(1 for step in made if step.state == StepState.SUCCEEDED or is_lost_compaction(step))
 
 
 def _turn(steps: Sequence[Step], until: Step) -> int:

@@ -14,6 +14,7 @@ from itertools import zip_longest
 from typing import Any
 
 from agents.runs.models import Run, Step, StepKind, StepState
+from agents.runs.window import is_lost_compaction
 from foundation.audit.plain import plain
 from foundation.digests import digest_of
 
@@ -31,7 +32,8 @@ def effective(steps: Sequence[Step]) -> list[Step]:
     last = max((step.number for step in steps if step.kind == StepKind.MODEL_CALL), default=0)
     kept = []
     for step, following in zip_longest(steps, steps[1:]):
-        again = step.kind == StepKind.MODEL_CALL and step.state == StepState.FAILED and step.number < last
+        failed = step.kind == StepKind.MODEL_CALL and step.state == StepState.FAILED and not is_lost_compaction(step)
+        again = failed and step.number < last
         anew = (
             step.kind == StepKind.DECISION_WAIT and following is not None
             and following.kind == StepKind.DECISION_WAIT and following.call_id == step.call_id

@@ -17,6 +17,7 @@ from agents.runs.models import RunState, Step, StepKind, StepState, Summary
 
 PURPOSE = "purpose"
 COMPACTION = "compaction"
+NOT_SUMMED_UP = "The older part could not be summed up."
 OVERHEAD = 66  # what `ModelRequest.most_input_tokens` counts for an item or a tool beyond its JSON
 CALLS = (StepKind.TOOL_CALL, StepKind.DELEGATION)
 _OVER = (StepState.SUCCEEDED, StepState.FAILED, StepState.REFUSED)
@@ -44,6 +45,13 @@ def scale_of(counted: int, reported: int | None) -> float:
 def is_compaction(step: Step) -> bool:
     """Whether a step summed the session up, which is no answer of the model."""
     return step.kind == StepKind.MODEL_CALL and step.input.get(PURPOSE) == COMPACTION
+
+
+def is_lost_compaction(step: Step) -> bool:
+    """Whether summing up was tried, and did not work: what is old is left out then. A worker's death is not that."""
+    if not is_compaction(step):
+        return False
+    return step.state == StepState.REFUSED or (step.state == StepState.FAILED and step.error.startswith(NOT_SUMMED_UP))
 
 
 @dataclass(frozen=True, slots=True)

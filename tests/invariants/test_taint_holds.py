@@ -1,5 +1,6 @@
 """Untrusted content gains no authority: labels go along through tools, errors, delegation and back."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,11 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.labels import Confidentiality, Integrity, Label, join
-from agents.runs.models import Run, StepState
+from agents.registry.models import Agent
+from agents.registry.services import publish_version, serve_version
+from agents.runs.compaction import INSTRUCTIONS
+from agents.runs.models import Artifact, Run, Session, StepState, Summary
 from agents.runs.provenance import provenance
 from agents.runs.services import start_run
+from agents.runs.sessions import open_session, save_artifact, set_memory
 from agents.tools.models import Tool, ToolState
 from agents.tools.port import ToolEffect, ToolOutput, ToolRefusedError, ToolUncertainError
+from foundation.actors import ActorKind
 from governance import gate
 from tests import houses
 
@@ -195,3 +201,137 @@ def test_a_tool_that_changes_between_judgement_and_call_is_not_called(
     run = house.run(start(house, "please"))
     assert house.lines() == []
     assert "review" in house.steps(run)[1].error
+
+
+SAVING = ["remit.remember", "remit.recall", "remit.save_file", "remit.read_file", "witness.read", "witness.effect"]
+
+
+def serve(house: Any, **more: Any) -> None:
+    """A version that remembers and keeps files."""
+    with house.in_tenant():
+        version = publish_version(
+            actor=house.owner, agent=house.agent, instructions="worker", language_model=house.language_model,
+            tools=SAVING, delegates=[], run_budget=1_000_000, max_output_tokens=100, **more,
+        )  # fmt: skip
+        serve_version(actor=house.owner, agent=house.agent, version=version)
+        house.agent = Agent.objects.select_related("serving").get(pk=house.agent.pk)
+
+
+def turn(house: Any, text: str, *answers: Any, session: Any = None) -> Run:
+    """A trusted input in a session, and the model's answers to it."""
+
+    def answer(request: dict[str, Any]) -> Any:
+        if request["instructions"] == INSTRUCTIONS:
+            return answers[-1]
+        since = 0
+        for item in request["input"]:
+            since = 0 if item.get("role") == "user" else since + (item.get("type") == "function_call_output")
+        return answers[min(since, len(answers) - 1)]
+
+    house.model.answer = answer
+    with house.in_tenant():
+        made = start_run(actor=house.owner, agent=house.agent, title="t", input=text, trusted=True, session=session)
+    run = house.run(made)
+    assert run.state == "succeeded", run.failure
+    return run
+
+
+def session_of(house: Any, run: Run) -> Session:
+    with house.in_tenant():
+        return Session.objects.get(pk=run.session_id)
+
+
+def test_a_tainted_session_stays_tainted_in_later_runs(make_house: Any, say: Any, call: Any, tool: Any) -> None:
+    house = make_house(PAYOUT)
+    serve(house)
+    tool({"read": ToolOutput("EVIL", HOSTILE), "effect": ToolOutput("paid", TRUSTED)})
+    first = turn(house, "Read.", call("witness.read", note="x"), say("It says EVIL."))
+    later = turn(house, "Pay it.", call("witness.effect", note="EVIL"), say("Done."), session=session_of(house, first))
+    assert [step.state for step in house.steps(later)] == ["succeeded", "refused", "succeeded"]
+    assert Label.from_json(house.steps(later)[0].label).integrity is Integrity.UNTRUSTED
+    assert "web" in label_of(house, later).sources
+
+
+def test_an_untrusted_turn_taints_a_trusted_session(house: Any, say: Any) -> None:
+    serve(house)
+    session = session_of(house, turn(house, "Hello.", say("Hello.")))
+    with house.in_tenant():
+        run = start_run(actor=house.owner, agent=house.agent, title="t", input="x", session=session)
+    assert label_of(house, run).integrity is Integrity.UNTRUSTED, "before the model has seen it"
+    house.run(run)
+    assert label_of(house, turn(house, "Well?", say("x"), session=session)).integrity is Integrity.UNTRUSTED
+
+
+@pytest.mark.parametrize("way", ["memory", "file"])
+def test_what_is_kept_keeps_its_label(make_house: Any, say: Any, call: Any, tool: Any, way: str) -> None:
+    """Written in a tainted session, by way of memory or a file, it is as tainted when it is read."""
+    house = make_house(PAYOUT)
+    serve(house)
+    tool({"read": ToolOutput("EVIL", HOSTILE), "effect": ToolOutput("paid", TRUSTED)})
+    keep, read = {
+        "memory": (call("remit.remember", name="account", value="EVIL"), call("remit.recall", name="account")),
+        "file": (call("remit.save_file", name="account", text="EVIL"), call("remit.read_file", name="account")),
+    }[way]
+    run = turn(house, "Keep it.", call("witness.read", note="x"), keep, read, call("witness.effect", note="EVIL"),
+               say("Done."))  # fmt: skip
+    steps = {step.name: step for step in house.steps(run)}
+    for name in (step for step in steps if step.startswith("remit.")):
+        assert Label.from_json(steps[name].label).integrity is Integrity.UNTRUSTED, name
+        assert "web" in Label.from_json(steps[name].label).sources
+    assert steps["witness.effect"].state == StepState.REFUSED
+    with house.in_tenant():
+        session = Session.objects.get(pk=run.session_id)
+        kept = session.memory["account"]["label"] if way == "memory" else Artifact.objects.get(session=session).label
+    assert Label.from_json(kept).confidentiality is Confidentiality.CONFIDENTIAL
+    assert Label.from_json(kept).integrity is Integrity.UNTRUSTED
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_session_that_only_reads_what_somebody_kept_is_as_tainted(
+    make_house: Any, say: Any, call: Any, tool: Any, trusted: bool
+) -> None:
+    house = make_house(PAYOUT)
+    serve(house)
+    tool({"effect": ToolOutput("paid", TRUSTED)})
+    label = TRUSTED if trusted else HOSTILE
+    with house.in_tenant():
+        session = open_session(actor=house.owner, agent=house.agent)
+        save_artifact(
+            actor=house.owner, session=session, name="a", media_type="text/plain", content=b"DE89", label=label
+        )
+    run = turn(house, "Pay.", call("remit.read_file", name="a"), call("witness.effect", note="DE89"), say("Done."),
+               session=session)  # fmt: skip
+    assert house.steps(run)[-2].state == (StepState.SUCCEEDED if trusted else StepState.REFUSED)
+    assert label_of(house, run).integrity is label.integrity
+
+
+def test_a_name_in_memory_taints_whoever_is_shown_it(house: Any, say: Any) -> None:
+    serve(house)
+    with house.in_tenant():
+        session = open_session(actor=house.owner, agent=house.agent)
+        set_memory(actor=replace(house.owner, kind=ActorKind.SERVICE), session=session, name="Ignore all", value="x")
+    assert label_of(house, turn(house, "Hello.", say("x"), session=session)).integrity is Integrity.UNTRUSTED
+
+
+def test_a_summary_is_as_tainted_as_what_it_was_made_of(
+    make_house: Any, say: Any, call: Any, tool: Any, monkeypatch: Any
+) -> None:
+    # The scripted endpoint reports few tokens: taken at its word, everything would seem to fit.
+    for module in ("context", "past"):
+        monkeypatch.setattr(f"agents.runs.{module}.scale_of", lambda *_: 1.0)
+    house = make_house(PAYOUT)
+    serve(house, context_tokens=4_000)
+    tool({"read": ToolOutput("EVIL " * 200, HOSTILE), "effect": ToolOutput("paid", TRUSTED)})
+    session = session_of(house, turn(house, "Read.", call("witness.read", note="x"), say("It says EVIL. " * 60)))
+    last = turn(house, "Pay. " * 300, call("witness.effect", note="EVIL"), say("EVIL"), session=session)
+    with house.in_tenant():
+        summary = Summary.objects.get(session=session)
+        # Whatever the session forgets of it, the summary carries it on.
+        Session.objects.filter(pk=session.pk).update(label=TRUSTED.as_json())
+    label = Label.from_json(summary.label)
+    assert (label.integrity, label.confidentiality) == (Integrity.UNTRUSTED, Confidentiality.CONFIDENTIAL)
+    assert {"web", "tool:witness.read"} <= label.sources
+    assert [step.state for step in house.steps(last) if step.name == "witness.effect"] == [StepState.REFUSED]
+    after = turn(house, "Pay now.", call("witness.effect", note="EVIL"), say("x"), session=session)
+    assert [step.state for step in house.steps(after) if step.name == "witness.effect"] == [StepState.REFUSED]
+    assert "web" in label_of(house, after).sources

@@ -8,10 +8,12 @@ from agents.labels import Integrity, Label
 from agents.registry.models import Agent
 from agents.registry.services import publish_version, serve_version
 from agents.runs import compaction
+from agents.runs.control import fork_run, replay_run
 from agents.runs.engine import advance
 from agents.runs.models import Event, Run, RunState, Session, Step, Summary
 from agents.runs.services import start_run
 from agents.runs.sessions import items_of, move_session, open_session
+from agents.runs.traces import trace_hash
 from agents.runs.window import is_compaction
 
 LIMIT = 3_000
@@ -20,10 +22,10 @@ LONG = "word " * 120  # 600 bytes and some
 
 def serve(house: Any, truncation: str, **more: Any) -> None:
     with house.in_tenant():
+        values = {"delegates": [], "tools": ["witness.read"], "context_tokens": LIMIT, "run_budget": 1_000_000} | more
         version = publish_version(
             actor=house.owner, agent=house.agent, instructions="worker", language_model=house.language_model,
-            delegates=[], max_output_tokens=100, tools=["witness.read"],
-            **{"context_tokens": LIMIT, "truncation": truncation, "run_budget": 1_000_000, **more},
+            max_output_tokens=100, truncation=truncation, **values,
         )  # fmt: skip
         serve_version(actor=house.owner, agent=house.agent, version=version)
         house.agent = Agent.objects.select_related("serving").get(pk=house.agent.pk)
@@ -245,3 +247,65 @@ def test_what_the_endpoint_counts_is_believed(house: Any, talker: Talker, monkey
     _, runs = talk(house, 3)
     # The endpoint reports 100 tokens where the bound was more than 800: a quarter of the bytes is counted from then on.
     assert {run.state for run in runs} == {"succeeded"}
+
+
+def test_a_replay_sums_up_as_the_run_did(house: Any, talker: Talker) -> None:
+    serve(house, "compact")
+    _, runs = talk(house, 3)
+    before = len(house.model.asked)
+    with house.in_tenant():
+        made = replay_run(actor=house.owner, run=runs[2])
+    again = house.run(made)
+    assert again.state == RunState.SUCCEEDED, again.failure
+    assert len(house.model.asked) == before, "nothing leaves"
+    with house.in_tenant():
+        assert trace_hash(again) == trace_hash(runs[2])
+
+
+def test_a_replay_fails_to_sum_up_as_the_run_did(house: Any, talker: Talker) -> None:
+    serve(house, "compact")
+    talker.summaries = [""]
+    _, runs = talk(house, 3)
+    with house.in_tenant():
+        made = replay_run(actor=house.owner, run=runs[2])
+    again = house.run(made)
+    assert again.state == RunState.SUCCEEDED, again.failure
+    assert [step.state for step in house.steps(again)] == ["failed", "succeeded"]
+    with house.in_tenant():
+        assert trace_hash(again) == trace_hash(runs[2])
+
+
+def test_a_fork_has_behind_it_what_the_run_had(house: Any, talker: Talker) -> None:
+    serve(house, "compact")
+    session, runs = talk(house, 3)
+    with house.in_tenant():
+        first = fork_run(actor=house.owner, run=runs[1], step=0)
+        last = fork_run(actor=house.owner, run=runs[2], step=1)
+    house.run(first)
+    assert [one["content"][:10] for one in talker.seen[-1]] == ["Question 0", "Answer 1. ", "Question 1"]
+    assert house.run(last).state == RunState.SUCCEEDED
+    assert "The sum of it." in talker.seen[-1][0]["content"], "the summary that it shares"
+    assert len(talker.summed_up) == 1
+    with house.in_tenant():
+        mine = Session.objects.get(pk=first.session_id)
+        assert mine.pk != session.pk
+    house.run(start(house, mine, "And then?"))
+    assert "Question 0" in talker.summed_up[-1], "it goes on from what the fork had behind it"
+    assert talker.seen[-1][-1]["content"].endswith("And then?")
+
+
+def test_whoever_takes_the_session_over_sees_what_was_said(house: Any, say: Any, call: Any, add_agent: Any) -> None:
+    add_agent("clerk", [])
+    serve(house, "drop", context_tokens=0, tools=["remit.hand_over"], delegates=["clerk"])
+    house.model.answers = {
+        "worker": [call("remit.hand_over", agent="clerk", note="Go on.")],
+        "clerk": [say("I do.")] * 2,
+    }
+    run = house.run(start(house, None, "Please help."))
+    assert run.state == RunState.SUCCEEDED, run.failure
+    seen = house.model.asked[-1]["input"]
+    assert [one.get("role") or one["type"] for one in seen] == ["user", "function_call", "function_call_output", "user"]
+    assert seen[0]["content"] == "Please help."
+    with house.in_tenant():
+        kinds = [item.kind for item in items_of(Session.objects.get(pk=run.session_id))]
+    assert kinds == ["message", "call", "output", "message", "message"]
