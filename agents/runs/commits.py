@@ -137,12 +137,14 @@ UPDATE runs_run r SET
 FROM given, json_to_recordset(rows->'held') AS x(id uuid, fence bigint, lease float, state text, failure text,
     output jsonb, waits_for text, waits_on uuid, wake_at timestamptz, steps int, events int, cost bigint,
     input_tokens bigint, output_tokens bigint, rehearsed bool, admitted bool, progressed bool, crashed bool,
-    ended bool)
+    ended bool, begins bool)
 WHERE r.id = x.id AND r.fence = x.fence AND r.state = 'running' AND (x.ended
-    OR NOT r.cancel_requested AND (r.deadline > clock_timestamp() OR x.waits_for = 'person'))
+    OR NOT r.cancel_requested AND (r.deadline > clock_timestamp() OR x.waits_for = 'person')
+        AND NOT (r.pause_requested AND x.begins) AND (r.pause_requested OR x.waits_for <> 'pause'))
 RETURNING r.id, r.events_written, r.pause_requested
 """
-# Refuses when a lease is stale or a run is to end: nothing is then written at all.
+# Refuses when a lease is stale or a run is to end, when one that is to pause would begin an act, and when one would
+# wait for the end of a pause that has ended: nothing is then written at all.
 _ALL_HELD = "1 / ((SELECT count(*) FROM held) = json_array_length(rows->'held'))::int"
 _HELD_ROWS = "(SELECT json_agg(json_build_array(id, events_written, pause_requested)) FROM held)"
 _FINISHED = """
