@@ -1,11 +1,10 @@
-"""One worker process of the benchmark: works off the runs that it is given, and says in JSON how long that took."""
+"""One worker process of the benchmark: works off what is queued for so long, and says in JSON what that took."""
 
 import json
 import os
 import sys
 import time
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -17,44 +16,37 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.benchmarks.settings")
 django.setup()
 
 from agents.runs.engine import advance  # noqa: E402 - after Django's set-up
+from agents.runs.runner import Runner  # noqa: E402
 from tests.benchmarks.noop import answer_in_process, clock, shape  # noqa: E402
 from tests.benchmarks.profiles import profiled  # noqa: E402
 
 _SHOWN = 20_000  # latencies that are told at most
+_PATIENCE = 60.0  # seconds in which all runs come to a halt
 
 
-def work_off(runs: list[UUID], at_once: int, seconds: float) -> list[UUID]:
-    """Advance so many runs at once until the time is up, each to its end; those that were done."""
-    waiting, done, end = deque(runs), list[UUID](), time.perf_counter() + seconds
+def work(at_once: int, seconds: float) -> None:
+    """Work on so many runs at once for so long, as a worker does. Raises RuntimeError when they do not halt then."""
 
-    def work() -> None:
-        try:
-            while time.perf_counter() < end:
-                try:
-                    run = waiting.popleft()
-                except IndexError:
-                    return
-                advance(run)
-                done.append(run)
-        finally:
-            connections.close_all()
+    def wake(runs: Iterable[UUID]) -> None:
+        runner.ring(runs)
 
-    with ThreadPoolExecutor(at_once) as pool:
-        for worker in [pool.submit(work) for _ in range(at_once)]:
-            worker.result()
-    return done
+    runner = Runner(wake, at_once)
+    runner.start()
+    time.sleep(seconds)
+    if not runner.stop(_PATIENCE):
+        message = f"Runs did not halt within {_PATIENCE:g} s."
+        raise RuntimeError(message)
 
 
-def measured(runs: list[UUID], order: dict[str, Any]) -> dict[str, Any]:
-    """Work off the runs, and what that took: wall and CPU seconds, calls of the tool, latencies."""
+def measured(order: dict[str, Any]) -> dict[str, Any]:
+    """What the load took: wall and CPU seconds, calls of the tool, latencies."""
     clock.__init__()  # type: ignore[misc] - begins anew, for all who hold it
     begun, used = time.perf_counter(), time.process_time()
     with profiled(order.get("profile", "")) as profile:
-        done = work_off(runs, order["at_once"], order["seconds"])
+        work(order["at_once"], order["seconds"])
     gaps = sorted(clock.gaps)
     return {
-        "done": [str(run) for run in done],
-        "steps": clock.calls,
+        "calls": clock.calls,
         "wall": time.perf_counter() - begun,
         "cpu": time.process_time() - used,
         "gaps": gaps[:: max(1, len(gaps) // _SHOWN)],
@@ -62,9 +54,10 @@ def measured(runs: list[UUID], order: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def warm_up(runs: list[UUID]) -> None:
+def warm_up(runs: list[str]) -> None:
     """What is compiled, cached and connected once is not part of what a step costs."""
-    work_off(runs, 1, 600)
+    for run in runs:
+        advance(UUID(run))
     with connections["engine"].cursor() as cursor:
         # Else the counters of these commits would be added while it is measured.
         cursor.execute("SELECT pg_stat_force_next_flush()")
@@ -76,11 +69,10 @@ def main() -> None:
     order = json.loads(sys.stdin.readline())
     answer_in_process()
     shape.calls, shape.at_a_time = order["calls"], order["at_a_time"]
-    runs = [UUID(run) for run in order["runs"]]
-    warm_up(runs[:2])
+    warm_up(order["warm"])
     print("ready", flush=True)
     sys.stdin.readline()
-    print(json.dumps(measured(runs[2:], order)), flush=True)
+    print(json.dumps(measured(order)), flush=True)
     for name in settings.DATABASES:
         connections[name].close()
 

@@ -8,6 +8,7 @@ import tempfile
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from statistics import median
 from types import TracebackType
@@ -25,13 +26,18 @@ DISK = "/var/tmp"  # not where a temporary file system may lie: there no commit 
 _WARM = 2  # runs that a worker process does before it is measured
 _SYNCS = "SELECT coalesce(sum(fsyncs), 0)::bigint FROM pg_stat_io WHERE object = 'wal'"
 _COMMITS = "SELECT xact_commit FROM pg_stat_database WHERE datname = 'remit'"
+_QUEUED = "SELECT count(*) FROM runs_run WHERE state = 'queued' AND steps_written = 0"
+_OTHERS = """
+SELECT state, failure, count(*) FROM runs_run WHERE ended_at > %(since)s AND state <> 'succeeded' GROUP BY 1, 2
+"""
 _WRITTEN = """
-SELECT (SELECT count(*) FROM runs_run WHERE id = ANY(%(runs)s::uuid[]) AND state = 'succeeded'),
-    (SELECT count(*) FROM runs_step WHERE run_id = ANY(%(runs)s::uuid[]) AND state = 'succeeded'),
-    (SELECT count(*) FROM policies_policydecision WHERE run_id = ANY(%(runs)s::uuid[])),
-    (SELECT count(*) FROM budgets_ledgerentry WHERE run_id = ANY(%(runs)s::uuid[])),
-    (SELECT count(*) FROM audit_auditentry WHERE run_id = ANY(%(runs)s::uuid[])),
-    (SELECT count(*) FROM runs_event WHERE run_id = ANY(%(runs)s::uuid[]))
+WITH ended AS MATERIALIZED (SELECT id FROM runs_run WHERE ended_at > %(since)s)
+SELECT (SELECT count(*) FROM ended),
+    (SELECT count(*) FROM runs_step WHERE run_id IN (SELECT id FROM ended) AND state = 'succeeded'),
+    (SELECT count(*) FROM policies_policydecision WHERE run_id IN (SELECT id FROM ended)),
+    (SELECT count(*) FROM budgets_ledgerentry WHERE run_id IN (SELECT id FROM ended)),
+    (SELECT count(*) FROM audit_auditentry WHERE run_id IN (SELECT id FROM ended)),
+    (SELECT count(*) FROM runs_event WHERE run_id IN (SELECT id FROM ended))
 """
 
 
@@ -47,7 +53,6 @@ class Remit:
     tool: str = "bench.noop"
     tool_settings: dict[str, Any] = field(default_factory=dict)
     broker: bool = False
-    stock: list[str] = field(default_factory=list)
 
     def __enter__(self) -> Self:
         self._stack = ExitStack()
@@ -81,12 +86,10 @@ class Remit:
         return self.cluster.process.pid
 
     def runs(self, count: int) -> list[str]:
-        """So many queued runs."""
-        if len(self.stock) < count:
-            self.ground.say(str(count - len(self.stock)))
-            self.stock += json.loads(self.ground.hear())
-        taken, self.stock = self.stock[:count], self.stock[count:]
-        return taken
+        """Queue so many runs."""
+        self.ground.say(str(count))
+        queued: list[str] = json.loads(self.ground.hear())
+        return queued
 
     def execute(self, statement: str, values: Any = None) -> list[tuple[Any, ...]]:
         """Ask as the superuser, from a database of its own, so that it does not count."""
@@ -107,19 +110,19 @@ class Remit:
     def measure(self, load: Load, seconds: float, rate: float, profile: str = "") -> dict[str, Any]:
         """Load for so many seconds. `rate` is what to expect, in steps a second: so many runs are queued before."""
         share = load.at_once // load.processes
-        # Those at work when the time is up end their runs: so more are needed than fit.
-        count = int(rate * seconds / load.shape.counted * 1.5 / load.processes) + 2 * share + _WARM
-        given = [self.runs(count) for _ in range(load.processes)]
         environment = self.environment | {"REMIT_POOL_SIZE": str(min(2 * share, 64))}
-        workers = [Process("tests.benchmarks.load", environment) for _ in given]
+        warm = [self.runs(_WARM) for _ in range(load.processes)]
+        workers = [Process("tests.benchmarks.load", environment) for _ in warm]
         order = {"at_once": share, "seconds": seconds, "profile": profile} | load.shape.as_json()
         try:
-            for worker, runs in zip(workers, given, strict=True):
-                worker.say(json.dumps(order | {"runs": runs}))
+            for worker, runs in zip(workers, warm, strict=True):
+                worker.say(json.dumps(order | {"warm": runs}))
             for worker in workers:
                 worker.hear()
-            time.sleep(0.5)
+            # Twice as many as are to be expected, and those that are at work when the time is up.
+            self._fill(int(2 * rate * seconds / load.shape.counted) + load.at_once)
             before, cpu = self._counters(), cpu_of(self.postgres)
+            begun = self.execute("SELECT clock_timestamp()")[0][0]
             for worker in workers:
                 worker.say("go")
             told = [json.loads(worker.hear()) for worker in workers]
@@ -128,39 +131,45 @@ class Remit:
             for worker in workers:
                 worker.end()
         time.sleep(0.5)
-        done = {run for one in told for run in one["done"]}
-        self.stock += [run for runs in given for run in runs[_WARM:] if run not in done]
         return self._result(load, told, before, cpu) | {
-            "queue_ran_dry": any(len(one["done"]) == count - _WARM for one in told),
-            "written_a_run": self._written(load, list(done)),
+            "queue_ran_dry": self.execute(_QUEUED, {})[0][0] == 0,
+            "written_a_run": self._written(load, begun),
         }
+
+    def _fill(self, count: int) -> None:
+        missing = count - self.execute(_QUEUED, {})[0][0]
+        if missing > 0:
+            self.runs(missing)
+        time.sleep(1)
 
     def _counters(self) -> tuple[int, int]:
         return self.execute(_COMMITS)[0][0], self.execute(_SYNCS)[0][0]
 
-    def _written(self, load: Load, runs: list[str]) -> dict[str, float]:
-        """What a run left behind. Raises RuntimeError unless there were some, and all of them whole."""
+    def _written(self, load: Load, since: datetime) -> dict[str, float]:
+        """What a run left behind that ended since. Raises RuntimeError unless there are some, and all are whole."""
+        if others := self.execute(_OTHERS, {"since": since}):
+            raise RuntimeError(f"Some runs did not succeed: {others}.")
         names = ("runs", "steps", "decisions", "ledger_movements", "audit_entries", "events")
-        counts = dict(zip(names, self.execute(_WRITTEN, {"runs": runs})[0], strict=True))
-        if not runs or counts["runs"] != len(runs) or counts["steps"] != len(runs) * load.shape.journaled:
-            raise RuntimeError(f"Of {len(runs)} runs not all succeeded with all their steps: {counts}.")
-        return {name: round(count / max(len(runs), 1), 2) for name, count in counts.items() if name != "runs"}
+        counts = dict(zip(names, self.execute(_WRITTEN, {"since": since})[0], strict=True))
+        if not counts["runs"] or counts["steps"] != counts["runs"] * load.shape.journaled:
+            raise RuntimeError(f"Not all runs have all their steps: {counts}.")
+        return {name: round(count / counts["runs"], 2) for name, count in counts.items()}
 
     def _result(self, load: Load, told: list[dict[str, Any]], before: tuple[int, int], cpu: float) -> dict[str, Any]:
         commits, syncs = (after - former for after, former in zip(self._counters(), before, strict=True))
-        runs, wall = sum(len(one["done"]) for one in told), max(one["wall"] for one in told)
-        steps = runs * load.shape.counted
+        calls, wall = sum(one["calls"] for one in told), max(one["wall"] for one in told)
+        steps = calls * load.shape.counted / load.shape.calls
         gaps = sorted(gap / load.shape.steps_a_gap for one in told for gap in one["gaps"]) or [0.0]
         each = max(steps, 1)
         return {
             "steps_per_second": round(steps / wall, 1),
-            "journaled_steps_per_second": round(runs * load.shape.journaled / wall, 1),
+            "journaled_steps_per_second": round(calls * load.shape.journaled / load.shape.calls / wall, 1),
             "p50_ms": round(1e3 * gaps[len(gaps) // 2], 2),
             "p99_ms": round(1e3 * gaps[min(len(gaps) - 1, int(len(gaps) * 0.99))], 2),
             "commits_a_step": round(commits / each, 3),
             "wal_syncs_a_step": round(syncs / each, 3),
             "client_cpu_us_a_step": round(1e6 * sum(one["cpu"] for one in told) / each),
             "postgres_cpu_us_a_step": round(1e6 * cpu / each),
-            "steps": steps,
+            "steps": round(steps),
             "profile": [line for one in told for line in one["profile"]],
         }

@@ -29,7 +29,8 @@ class Worker:
 
     def __init__(self, part: ProgramPart) -> None:
         self.command = [sys.executable, "-m", "tests.benchmarks.stand_in", *part.command[1:]]
-        self.environment = {**part.environment, "DJANGO_SETTINGS_MODULE": "tests.benchmarks.settings"}
+        self.environment = {**part.environment, "DJANGO_SETTINGS_MODULE": "tests.benchmarks.settings",
+                            "REMIT_RUN_SLOTS": str(RUNS)}  # fmt: skip
 
     def start(self) -> None:
         """Begin."""
