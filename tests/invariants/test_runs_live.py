@@ -299,16 +299,16 @@ def test_a_child_that_ends_while_its_parent_begins_to_wait_wakes_it(
     (child,) = engine.advance(run.id)
     # The parent is taken once more, finds the child alive, and the child ends before the parent waits again.
     set_run(house, run, state="queued", waits_for="", waits_on=None)
-    real = engine.child_outcome
+    real = engine.outcomes_of
 
-    def meanwhile(step: Any) -> Any:
-        outcome = real(step)
-        if outcome is None:
-            monkeypatch.setattr(engine, "child_outcome", real)
+    def meanwhile(steps: Any) -> Any:
+        outcomes = real(steps)
+        if outcomes is None:
+            monkeypatch.setattr(engine, "outcomes_of", real)
             assert engine.advance(child) == []
-        return outcome
+        return outcomes
 
-    monkeypatch.setattr(engine, "child_outcome", meanwhile)
+    monkeypatch.setattr(engine, "outcomes_of", meanwhile)
     bells = engine.advance(run.id)
     assert bells == [run.id]
     assert house.run(run).state == RunState.SUCCEEDED
