@@ -47,6 +47,7 @@ class Presence:
         self._worker, self._take_over = worker, take_over
         self._over = threading.Event()
         self._missing: dict[str, int] = {}
+        self._present: set[str] = set()
         self._thread = threading.Thread(target=self._watch, name="presence", daemon=True)
 
     def start(self) -> None:
@@ -80,12 +81,19 @@ class Presence:
         self.number, self._missing, since = number, {}, time.monotonic()
         while not self._over.is_set():
             others = connection.execute(_GONE, [WORKER_LOCKS, self._worker]).fetchall()
+            self._notice_leavers({str(name) for name, _ in others})
             if time.monotonic() - since > _GRACE and (dead := self._dead(others)):
                 found = connection.execute(_TAKE_OVER, [dead, dead]).fetchall()
                 log.warning("taking over from dead workers", workers=dead, runs=len(found))
                 self._take_over([UUID(str(run)) for (run,) in found])
             self._over.wait(_LOOK if others else _REST)
         connection.execute("UPDATE runs_heartbeat SET number = 0 WHERE name = %s", [self._worker])
+
+    def _notice_leavers(self, present: set[str]) -> None:
+        """Whoever ended in order has let go of its runs, and rings for none of them."""
+        if self._present - present:
+            self._take_over([])
+        self._present = present
 
     def _dead(self, others: "list[tuple[object, ...]]") -> list[str]:
         missing = {str(name) for name, is_missing in others if is_missing}

@@ -14,6 +14,7 @@ from kombu.exceptions import OperationalError
 
 from agents.runs.claims import due
 from agents.runs.journal import engine_transaction
+from agents.runs.leases import keeper
 from agents.runs.runner import runner, stop_runner
 
 log = structlog.get_logger(__name__)
@@ -25,11 +26,11 @@ _ROOM = 2.0  # seconds that a bell waits for a free slot before another worker m
 
 @shared_task(name="agents.runs.tasks.advance_run")
 def advance_run(*runs: str) -> None:
-    """These runs may be ready. A worker without room passes the bell on."""
+    """These runs may be ready. A worker without room passes the bell on; of one that ends, the others take notice."""
     ours = runner(_wake)
     if ours.has_room(_ROOM):
         ours.ring(UUID(run) for run in runs)
-    else:
+    elif not keeper.is_draining:
         _deliver(runs)
 
 
@@ -70,7 +71,9 @@ def drain(**_: Any) -> None:
 
 
 def _wake(runs: Iterable[UUID]) -> None:
-    ring(*runs)
+    # While Celery winds up, each bell would wait for a broker that is about to go.
+    if not keeper.is_draining:
+        ring(*runs)
 
 
 def _deliver(runs: Iterable[str]) -> bool:
