@@ -1,0 +1,119 @@
+"""The pages of runs that the engine really ran: a question answered in the console, a replay, a hand-over, children."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from agents.registry.models import Agent
+from agents.registry.services import publish_version, serve_version
+from agents.runs.control import replay_run
+from agents.runs.models import InputRequest, Run
+from foundation.access.services import grant
+from foundation.actors import shell_actor
+from foundation.identity.models import Principal
+from foundation.identity.services import create_api_key
+from foundation.organisations.models import GrantTarget
+
+FORM = {"type": "object", "properties": {"right": {"type": "boolean"}}, "required": ["right"]}
+
+
+@pytest.fixture
+def look(house: Any) -> Callable[..., str]:
+    """`look(path)`: a page as the owner sees it; with `form=` it is sent, and the page after it is shown."""
+    with house.in_tenant():
+        shell = shell_actor(house.organisation.id)
+        owner = Principal.objects.get(pk=house.owner.principal)
+        root = GrantTarget.objects.get(pk=house.organisation.id)
+        grant(actor=shell, principal=owner, role="operator", target=root)
+        key = create_api_key(actor=shell, principal=owner, name="console")[1]
+    headers = {"Authorization": f"Bearer {key}"}
+
+    def ask(path: str, form: dict[str, Any] | None = None) -> str:
+        client = Client()
+        answer: Any = client.get(path, headers=headers)
+        if form is not None:
+            answer = client.post(path, form, headers=headers)
+            assert answer.status_code == 303, answer.content.decode()[-3000:]
+            answer = client.get(answer["Location"], headers=headers)
+        assert answer.status_code == 200, path
+        return str(answer.content.decode())
+
+    return ask
+
+
+def equip(house: Any, *tools: str, delegates: tuple[str, ...] = ()) -> None:
+    with house.in_tenant():
+        agent = Agent.objects.get(pk=house.agent.pk)
+        version = publish_version(
+            actor=house.owner, agent=agent, instructions="worker", language_model=house.language_model,
+            tools=list(tools), delegates=list(delegates), max_output_tokens=100, run_budget=1_000_000,
+        )  # fmt: skip
+        house.agent = serve_version(actor=house.owner, agent=agent, version=version)
+
+
+def test_a_question_is_answered_and_the_replay_comes_to_the_same(house: Any, say: Any, call: Any, look: Any) -> None:
+    equip(house, "remit.ask_person")
+    house.model.answers = {
+        "worker": [call("remit.ask_person", question="Is <b>it</b> right?", form=FORM), say("Done.")]
+    }
+    run = house.run(house.start())
+    with house.in_tenant():
+        question = InputRequest.objects.get(run=run)
+    page = look(f"/runs/{run.id}/")
+    assert "Waiting for an answer" in page
+    assert "Is &lt;b&gt;it&lt;/b&gt; right?" in page
+    assert f"/questions/{question.id}/" in page
+    assert "remit.ask_person" in look(f"/questions/{question.id}/", {"right": "true"})
+    done = house.run(run)
+    assert done.state == "succeeded", done.failure
+    assert "Succeeded" in look(f"/runs/{run.id}/")
+    session = look(f"/sessions/{run.session_id}/")
+    assert "Done." in session
+    assert "remit.ask_person" in session
+    with house.in_tenant():
+        replay = replay_run(actor=house.owner, run=done)
+    assert house.run(replay).state == "succeeded"
+    page = look(f"/runs/{replay.id}/")
+    assert "Same trace" in page
+    assert "Replay of" in page
+    assert "Same trace" in look(f"/runs/{run.id}/compare/{replay.id}/")
+
+
+def test_a_hand_over_is_seen_from_both_sides(house: Any, say: Any, call: Any, add_agent: Any, look: Any) -> None:
+    add_agent("second", [])
+    equip(house, "remit.hand_over", delegates=("second",))
+    house.model.answers = {
+        "worker": [call("remit.hand_over", agent="second", note="Go on.")], "second": [say("I went on.")],
+    }  # fmt: skip
+    run = house.run(house.start())
+    with house.in_tenant():
+        follower = Run.objects.get(former=run)
+    assert "Handed over to" in look(f"/runs/{run.id}/")
+    page = look(f"/runs/{follower.id}/")
+    assert "Handed over from" in page
+    assert "handed over" in page
+    session = look(f"/sessions/{run.session_id}/")
+    assert "I went on." in session
+    assert session.count('class="thread"') == 2
+
+
+def test_children_stand_below_the_step_that_made_them(
+    house: Any, say: Any, call: Any, add_agent: Any, look: Any
+) -> None:
+    add_agent("second", [])
+    equip(house, delegates=("second",))
+    house.model.answers = {
+        "worker": [call("delegate.second", task="one") + call("delegate.second", task="two"), say("Both.")],
+        "second": [say("Mine.")],
+    }  # fmt: skip
+    run = house.run(house.start())
+    assert run.state == "succeeded", run.failure
+    page = look(f"/runs/{run.id}/")
+    assert page.count("sub-agent · v1") == 2
+    with house.in_tenant():
+        child = Run.objects.filter(parent=run).order_by("id")[0]
+    assert "Given by" in look(f"/runs/{child.id}/")
+    assert str(child.session_id) not in look("/sessions/")
+    assert str(child.session_id) in look("/sessions/?all=1")
