@@ -160,6 +160,7 @@ def bodies(world: World) -> dict[str, Any]:
         "runs_fork": {"step": 0},
         "runs_pause": {"reason": "Let me look."},
         "runs_resolve_unknown": {"step": 1, "outcome": "failed", "evidence": "The ledger says so."},
+        "runs_retry": {"step": 1},
         "schedules_change": {"name": "Renamed"},
         "schedules_create": {"agent": str(things["agents"]), "name": "Hourly", "kind": "cron",
                              "expression": "0 * * * *", "input": "Hello"},
