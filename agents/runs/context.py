@@ -54,7 +54,10 @@ def limit_of(work: Work) -> int:
 def plan(work: Work, tools: Sequence[Mapping[str, Any]]) -> Plan:
     """What the model is asked next, with `tools` offered."""
     window = opened(work)
-    window.base = bound_of(work.version.instructions) + sum(map(bound_of, tools))
+    offered = (work.definitions, work.version.id, *(tool["name"] for tool in tools))
+    if offered != window.offered:
+        window.offered = offered
+        window.base = bound_of(work.version.instructions) + sum(map(bound_of, tools))
     limit = limit_of(work)
     if window.tokens <= limit:
         return Plan(window.items, {"counted": window.bound})

@@ -53,7 +53,7 @@ def items_after(session: Session, after: str, limit: int) -> tuple[list[Item], s
 
     That is empty when there are no more. Raises ValueError for what is no item's id of this session.
     """
-    runs = turns_of(session.pk)
+    runs = turns_of(session.pk, light=True)
     run, step, place = _read(after) if after else (None, 0, -1)
     if run is not None:
         runs = runs[[one.pk for one in runs].index(run) :]

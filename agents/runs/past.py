@@ -30,10 +30,14 @@ class Past:
     label: Label = field(default_factory=lambda: join([]))
 
 
-def turns_of(session: UUID, using: str = "default") -> list[Run]:
-    """The runs that are the turns of a session, in order: no delegated ones, no replays, none that a fork replaced."""
+def turns_of(session: UUID, using: str = "default", *, light: bool = False) -> list[Run]:
+    """The runs that are the turns of a session, in order: no delegated ones, no replays, none that a fork replaced.
+
+    `light`: their inputs and outputs are read when they are asked for.
+    """
     rows = Run.objects.using(using).filter(session_id=session).filter(Q(parent=None) | Q(relation=Relation.HANDOVER))
-    runs = list(rows.exclude(relation=Relation.REPLAY).order_by("created_at", "id"))
+    rows = rows.exclude(relation=Relation.REPLAY).order_by("created_at", "id")
+    runs = list(rows.defer("input", "output") if light else rows)
     replaced = {run.former_id for run in runs if run.relation == Relation.FORK}
     return [run for run in runs if run.id not in replaced]
 
@@ -50,9 +54,10 @@ def past_of(run: Run, own: Iterable[Step] = (), using: str = "default") -> Past:
     if start is None:
         start = len(former) if summary else 0
     steps = _steps([one.id for one in former[start:] or former[-1:]], using)
+    inputs = dict(Run.objects.using(using).filter(pk__in=[one.id for one in former[start:]]).values_list("pk", "input"))
     units: list[Unit] = []
     for one in former[start:]:
-        units += exchange(one.id, one.input, one.input_label, steps[one.id], one.state)
+        units += exchange(one.id, inputs[one.id], one.input_label, steps[one.id], one.state)
     labels = [Label.from_json(label) for unit in units for label in unit.labels]
     place = None
     if summary is not None:
@@ -74,7 +79,8 @@ def _line(run: Run, using: str) -> list[Run]:
 
 
 def _before(run: Run, using: str) -> list[Run]:
-    turns = [one for one in turns_of(run.session_id, using) if one.created_at < run.created_at and one.id != run.id]
+    every = turns_of(run.session_id, using, light=True)
+    turns = [one for one in every if one.created_at < run.created_at and one.id != run.id]
     if turns and turns[0].relation in _APART:
         # The session began as a copy of another one.
         return _before(_line(turns[0], using)[-1], using) + turns

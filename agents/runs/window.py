@@ -22,13 +22,14 @@ OVERHEAD = 66  # what `ModelRequest.most_input_tokens` counts for an item or a t
 CALLS = (StepKind.TOOL_CALL, StepKind.DELEGATION)
 _OVER = (StepState.SUCCEEDED, StepState.FAILED, StepState.REFUSED)
 _MARGIN, _FLOOR = 1.5, 0.25
+_write = json.JSONEncoder(ensure_ascii=False).encode
 _NEVER_MADE = json.dumps({"failed": "The run ended before this call was made."})
 _IN_DOUBT = json.dumps({"unknown": "Nobody knows whether this happened."})
 
 
 def bound_of(value: Any) -> int:
     """The most tokens that an item, a tool or a text can be: its bytes as JSON, and what is put around it."""
-    return len(json.dumps(value, ensure_ascii=False).encode()) + OVERHEAD
+    return len(_write(value).encode()) + OVERHEAD
 
 
 def scale_of(counted: int, reported: int | None) -> float:
@@ -147,7 +148,8 @@ class Window:
 
     `units` are the exchanges from the oldest on; those before `start` are left out, those from `own` on are this
     run's rounds, before which its input stands. `scale` is tokens for each byte of the bound; `base` the bound of
-    instructions and tools; `seen` how many of the run's steps are in; `summary` what stands for the oldest.
+    instructions and tools, counted of what is `offered`; `seen` how many of the run's steps are in; `summary` what
+    stands for the oldest.
     """
 
     run: UUID
@@ -159,6 +161,7 @@ class Window:
     scale: float = 1.0
     base: int = 0
     seen: int = 0
+    offered: tuple[object, ...] = ()
     summary: Summary | None = None
     _held: int = 0
     _asked: int = 0
