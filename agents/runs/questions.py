@@ -54,3 +54,13 @@ def answer_problem(form: Mapping[str, Any], answer: Mapping[str, Any]) -> tuple[
     if first is None:
         return "", ""
     return str(first.path[0]) if first.path else "", first.message[:200]
+
+
+def chosen(form: Mapping[str, Any], answer: Mapping[str, Any]) -> bool:
+    """Whether a field of an answer is what the form offered: an option, or a default. Yes and no are nobody's."""
+    for name, value in answer.items():
+        field = form["properties"].get(name, {})
+        offered = [*field.get("enum", []), *([field["default"]] if "default" in field else [])]
+        if not isinstance(value, bool) and value in offered:
+            return True
+    return False

@@ -26,6 +26,7 @@ EURO = 1_000_000
 SERVICES = [
     "foundation.organisations.services", "foundation.identity.services", "foundation.access.services",
     "agents.catalogue.services", "agents.tools.services", "agents.registry.services", "agents.runs.services",
+    "agents.runs.waits",
     "governance.policies.services", "governance.budgets.services", "governance.approvals.services",
 ]  # fmt: skip
 
@@ -210,3 +211,26 @@ def test_what_the_parent_is_asked_about_the_child_is_asked_about(
         child = Run.objects.get(parent_id=run.id)
     assert (child.state, child.waits_for) == ("waiting", "approval")
     assert house.lines() == []
+
+
+def test_whoever_takes_over_may_not_do_what_the_former_may_not(
+    house: Any, say: Any, call: Any, add_agent: Any
+) -> None:  # fmt: skip
+    boss = add_agent("boss", ["worker"])
+    house.policy(
+        "no-boss", '@id("no") forbid (principal == Agent::"boss", action, resource == Tool::"witness.effect");'
+    )
+    with house.in_tenant():
+        version = publish_version(
+            actor=house.owner, agent=boss, instructions="boss", language_model=house.language_model,
+            tools=["remit.hand_over"], delegates=["worker"], max_output_tokens=100, run_budget=EURO,
+        )  # fmt: skip
+        boss = serve_version(actor=house.owner, agent=boss, version=version)
+    house.model.answers = {"boss": [call("remit.hand_over", agent="worker", note="You do it.")],
+                           "worker": [call("witness.effect", note="x"), say("Could not.")]}  # fmt: skip
+    run = house.run(house.start(agent=boss))
+    with house.in_tenant():
+        follower = Run.objects.get(former_id=run.id)
+    assert (run.state, follower.state) == ("succeeded", "succeeded"), follower.failure
+    assert house.lines() == []
+    assert follower.chain == [str(boss.id), *run.chain]

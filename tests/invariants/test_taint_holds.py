@@ -1,5 +1,6 @@
 """Untrusted content gains no authority: labels go along through tools, errors, delegation and back."""
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -11,13 +12,15 @@ from agents.labels import Confidentiality, Integrity, Label, join
 from agents.registry.models import Agent
 from agents.registry.services import publish_version, serve_version
 from agents.runs.compaction import INSTRUCTIONS
-from agents.runs.models import Artifact, Run, Session, StepState, Summary
+from agents.runs.models import Artifact, Callback, InputRequest, Run, Session, StepState, Summary
 from agents.runs.provenance import provenance
 from agents.runs.services import start_run
 from agents.runs.sessions import open_session, save_artifact, set_memory
+from agents.runs.waits import answer_question, receive_callback, show_secret
 from agents.tools.models import Tool, ToolState
 from agents.tools.port import ToolEffect, ToolOutput, ToolRefusedError, ToolUncertainError
 from foundation.actors import ActorKind
+from foundation.api.signatures import sign
 from governance import gate
 from tests import houses
 
@@ -335,3 +338,63 @@ def test_a_summary_is_as_tainted_as_what_it_was_made_of(
     after = turn(house, "Pay now.", call("witness.effect", note="EVIL"), say("x"), session=session)
     assert [step.state for step in house.steps(after) if step.name == "witness.effect"] == [StepState.REFUSED]
     assert "web" in label_of(house, after).sources
+
+
+def ask_for(house: Any, call: Any, form: Any, then: Any) -> Run:
+    """A run on untrusted input that asks a person for a note, and writes it."""
+    with house.in_tenant():
+        version = publish_version(
+            actor=house.owner, agent=house.agent, instructions="worker", language_model=house.language_model,
+            tools=["remit.ask_person", "witness.effect"], delegates=[], run_budget=1_000_000, max_output_tokens=100,
+        )  # fmt: skip
+        serve_version(actor=house.owner, agent=house.agent, version=version)
+        house.agent = Agent.objects.select_related("serving").get(pk=house.agent.pk)
+    house.model.answers = {"worker": [call("remit.ask_person", question="Which?", form=form), *then]}
+    run = house.run(start(house, "a stranger's words", trusted=False))
+    with house.in_tenant():
+        asked = InputRequest.objects.get(run_id=run.id)
+        answer_question(actor=house.approver, request=asked, answer={"note": "DE00 1"})
+    return house.run(run)
+
+
+@pytest.mark.parametrize(
+    ("field", "written"),
+    [
+        ({"type": "string"}, 1),
+        ({"type": "string", "enum": ["DE00 1", "DE00 2"]}, 0),
+        ({"type": "string", "default": "DE00 1"}, 0),
+    ],
+)
+def test_what_a_person_writes_is_trusted_and_what_an_agent_offers_is_not(
+    make_house: Any, say: Any, call: Any, field: Any, written: int
+) -> None:
+    house = make_house(PAYOUT)
+    form = {"type": "object", "properties": {"note": field}}
+    run = ask_for(house, call, form, [call("witness.effect", note="DE00 1"), say("So.")])
+    assert run.state == "succeeded", run.failure
+    assert len(house.lines()) == written
+    assert label_of(house, run).integrity is Integrity.UNTRUSTED, "the session has still read a stranger's words"
+
+
+def test_a_signed_call_from_outside_taints_what_follows(make_house: Any, say: Any, call: Any) -> None:
+    house = make_house(PAYOUT)
+    with house.in_tenant():
+        version = publish_version(
+            actor=house.owner, agent=house.agent, instructions="worker", language_model=house.language_model,
+            tools=["remit.wait_for_event", "witness.effect"], delegates=[], run_budget=1_000_000, max_output_tokens=100,
+        )  # fmt: skip
+        serve_version(actor=house.owner, agent=house.agent, version=version)
+        house.agent = Agent.objects.select_related("serving").get(pk=house.agent.pk)
+    wish = call("witness.effect", note="DE00 1")
+    house.model.answers = {"worker": [call("remit.wait_for_event", name="order"), wish, say("So.")]}
+    run = house.run(start(house, "a person's words", trusted=True))
+    assert label_of(house, run).integrity is Integrity.TRUSTED
+    with house.in_tenant():
+        callback = Callback.objects.get(run_id=run.id)
+        secret, now = show_secret(actor=house.owner, callback=callback), int(time.time())
+        headers = {"Remit-Timestamp": str(now), "Remit-Signature": sign(secret, now, b'"DE00 1"')}
+        receive_callback(callback.id, b'"DE00 1"', headers)
+    run = house.run(run)
+    assert run.state == "succeeded", run.failure
+    assert label_of(house, run).integrity is Integrity.UNTRUSTED
+    assert house.lines() == [], "whoever signs says who sent it, not that it is true"

@@ -9,7 +9,7 @@ from agents.runs.builtins.moments import LONGEST_WAIT, now
 from agents.runs.builtins.port import Done, Waiting
 from agents.runs.journal import ENGINE
 from agents.runs.models import InputRequest, InputState, StepState, Wait
-from agents.runs.questions import ANSWER, form_problem
+from agents.runs.questions import ANSWER, chosen, form_problem
 from agents.tools.port import ToolEffect
 from foundation.audit.plain import plain, plain_text
 from foundation.audit.record import entry, record
@@ -73,7 +73,9 @@ class AskPerson:
         request = rows.get(run_id=work.run.id, step=step.number)
         if request.state == InputState.ANSWERED:
             who = request.answered_by.name if request.answered_by else ""
-            return Done(output={"answer": request.answer, "answered_by": who}, label=_LABEL)
+            # A choice among words that the agent offered is as doubtful as the agent; a person's own words are not.
+            label = None if chosen(request.schema, request.answer or {}) else _LABEL
+            return Done(output={"answer": request.answer, "answered_by": who}, label=label)
         if request.state == InputState.OPEN and request.expires_at > now(cursor):
             return _wait(request)
         if request.state == InputState.OPEN:

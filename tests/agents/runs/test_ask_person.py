@@ -59,7 +59,7 @@ def test_an_answer_wakes_the_run(house: Any, asking: Any) -> None:
     assert run.state == RunState.SUCCEEDED, run.failure
     step = house.steps(run)[1]
     assert step.output == {"answer": {"amount": 20, "why": "lost"}, "answered_by": "Pia Approver"}
-    assert step.label == {"integrity": "trusted", "confidentiality": "internal", "sources": ["person"]}
+    assert step.label["integrity"] == "untrusted", "one of the words was offered by an agent that had read a stranger's"
     assert '"amount": 20' in house.model.asked[-1]["input"][-1]["output"]
     with house.in_tenant():
         found = AuditEntry.objects.filter(action__in=["question.ask", "question.answer"]).order_by("id")
@@ -167,6 +167,7 @@ def test_without_a_form_there_is_one_field(house: Any, say: Any, call: Any, equi
         assert list(open_questions().permitted(house.owner, Permission.RUN_CONTROL)) == [question]
     give(house, question, answer="Yes.")
     assert house.run(run).state == RunState.SUCCEEDED
+    assert house.steps(run)[1].label == {"integrity": "trusted", "confidentiality": "internal", "sources": ["person"]}
     with house.in_tenant():
         assert not open_questions().exists()
 
