@@ -4,6 +4,7 @@ Rows are committed, as in life: a test makes its own organisation and sees nobod
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -66,7 +67,7 @@ def _clone(name: str) -> None:
 worker = os.environ.get("PYTEST_XDIST_WORKER", "")
 if not worker:
     _start_cluster()
-if worker or not any(argument.startswith(("-n", "--numprocesses")) for argument in sys.argv):
+if worker or re.search(r" (-n|--numprocesses)[ =]?+(?!0\b)", " ".join(sys.argv)) is None:
     _clone(f"remit_{worker or 'main'}")
 os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
 # Other conftest files import models before pytest-django would set Django up.

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from config.sample.definition import SAMPLE
 from tests.config.own_database import OwnDatabase, make_database
@@ -73,6 +74,7 @@ def test_record_says_who_made_it(seeded: OwnDatabase) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_second_time_makes_nothing_but_follows_the_model(tmp_path: Path) -> None:
     """Whose port may have changed. `--no-runs` leaves the work to the operator."""
     own = make_database(tmp_path)
@@ -104,6 +106,7 @@ def test_credentials_stay_while_the_shop_stays(seeded: OwnDatabase) -> None:
     assert seeded.rows("SELECT id, sealed FROM tools_credential ORDER BY id") == before
 
 
+@pytest.mark.slow
 def test_credentials_follow_the_shop_to_another_port(tmp_path: Path) -> None:
     """What was sealed leads nowhere any more: new passwords, sealed anew, in the record."""
     moved = make_database(tmp_path)

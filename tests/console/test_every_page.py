@@ -1,8 +1,10 @@
 """Every page of the console: who may open it, and that nothing of another organisation is on it."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import connections
 from django.test import Client
 
 from tests.console.pages import Visit, with_waits
@@ -77,6 +79,14 @@ PAGES = {
     "/settings/tokens/": "operator",
     "/settings/password/": "stranger",
 }
+
+
+@pytest.fixture(scope="module")
+def world(django_db_blocker: Any) -> Iterator[World]:
+    """One organisation for all pages: they are only looked at."""
+    with django_db_blocker.unblock():
+        yield furnish(make_organisation("console"))
+        connections.close_all()
 
 
 def address(path: str, world: World) -> str:

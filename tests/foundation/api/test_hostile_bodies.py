@@ -1,16 +1,25 @@
 """Whatever a body holds, the answer is never an error of ours, and an error is always a problem document."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import connections
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.foundation.api.fixtures import world
-from tests.foundation.api.world import World
+from tests.foundation.api.world import World, furnish, make_organisation
 
-__all__ = ["world"]
+
+@pytest.fixture(scope="module")
+def world(django_db_blocker: Any) -> Iterator[World]:
+    """One organisation for all attacks: whatever they make in it, the next one has to be answered well too."""
+    with django_db_blocker.unblock():
+        yield furnish(make_organisation("acme"))
+        connections.close_all()
+
+
 VALID: dict[str, dict[str, Any]] = {
     "/teams": {"slug": "new", "name": "New", "parent": "desk"},
     "/people": {"email": "new@example.org", "name": "New"},
