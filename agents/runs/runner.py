@@ -20,6 +20,7 @@ from agents.runs.taking import Taken, take
 
 log = structlog.get_logger(__name__)
 
+_ANYWAY = 1.0  # seconds until it looks without a bell: lost bells, lost workers and timers wait no longer
 _AGAIN = 0.5  # seconds until a look that failed is repeated
 
 
@@ -79,10 +80,11 @@ class Runner:
     def _dispatch(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._stopping or (self._looks and self._busy < self._slots))
+                self._changed.wait_for(lambda: self._stopping or (self._looks and self._busy < self._slots), _ANYWAY)
                 if self._stopping:
                     return
-                free = self._slots - self._busy
+                if (free := self._slots - self._busy) <= 0:
+                    continue
                 rung = list(self._rung)[:free]
                 for run in rung:
                     del self._rung[run]

@@ -36,8 +36,16 @@ WITH named AS MATERIALIZED (SELECT id FROM runs_run WHERE id = ANY(%(runs)s) AND
         OR state = 'running' AND lease_until < clock_timestamp()
         OR state = 'waiting' AND wake_at <= clock_timestamp())
     ORDER BY id FOR UPDATE SKIP LOCKED),
-oldest AS MATERIALIZED (SELECT id FROM runs_run WHERE state = 'queued' AND NOT id = ANY(%(runs)s)
+queued AS MATERIALIZED (SELECT id FROM runs_run WHERE state = 'queued' AND NOT id = ANY(%(runs)s)
     ORDER BY id LIMIT %(more)s FOR UPDATE SKIP LOCKED),
+lost AS MATERIALIZED (SELECT id FROM runs_run
+    WHERE state = 'running' AND lease_until < statement_timestamp() AND NOT id = ANY(%(runs)s)
+    ORDER BY lease_until LIMIT %(more)s FOR UPDATE SKIP LOCKED),
+slept AS MATERIALIZED (SELECT id FROM runs_run
+    WHERE state = 'waiting' AND wake_at <= statement_timestamp() AND NOT id = ANY(%(runs)s)
+    ORDER BY wake_at LIMIT %(more)s FOR UPDATE SKIP LOCKED),
+oldest AS (SELECT id FROM queued UNION ALL SELECT id FROM lost UNION ALL SELECT id FROM slept
+    ORDER BY id LIMIT %(more)s),
 ready AS (SELECT id FROM named UNION ALL SELECT id FROM oldest),
 taken AS (UPDATE runs_run r SET state = 'running', fence = r.fence + 1, worker = %(worker)s,
         lease_until = clock_timestamp() + make_interval(secs => %(lease)s),
@@ -55,7 +63,7 @@ ORDER BY s.run_id, s.number
 
 
 def take(worker: str, lease_seconds: float, runs: Sequence[UUID] = (), more: int = 0) -> list[Taken]:
-    """Lease these runs, as far as they are ready, and up to `more` others that are queued, the oldest first."""
+    """Lease these runs, as far as they are ready, and up to `more` others that are, the oldest first."""
     values = {"runs": list(runs), "more": more, "worker": worker, "lease": lease_seconds}
     try:
         return _take(values)
