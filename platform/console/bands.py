@@ -9,7 +9,7 @@ from agents.runs.builtins.events import address_of
 from agents.runs.models import Callback, InputRequest, InputState, Run, RunState, Wait
 from foundation.access.roles import Permission
 from foundation.actors import Actor
-from foundation.web.components.quantities import money
+from foundation.web.components.quantities import money, written
 from governance.budgets.models import Budget
 
 
@@ -100,10 +100,14 @@ def _moments(waiting: list[Run], page: Run) -> Iterator[Band]:
     for run in waiting:
         if run.waits_for == Wait.TIMER:
             yield Band(key="waiting.timer", title=_of(run, page, "It waits for a moment"), until=run.wake_at,
-                       text="It goes on by itself. Meanwhile it costs nothing.")  # fmt: skip
+                       text=f"It goes on by itself{_at(run)}. Meanwhile it costs nothing.")  # fmt: skip
         elif run.waits_for == Wait.CAPACITY:
             yield Band(key="waiting.capacity", title=_of(run, page, "The model is busy"), until=run.wake_at,
                        text="It said so itself, or its lane is full. It is tried again.")  # fmt: skip
+
+
+def _at(run: Run) -> str:
+    return f" on {written(run.wake_at)}" if run.wake_at else ""
 
 
 def _pauses(page: Run) -> Iterator[Band]:

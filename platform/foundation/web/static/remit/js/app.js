@@ -70,10 +70,13 @@ for (const kind of ["pointerover", "focusin"]) {
     const target = event.target instanceof Element && event.target.closest("[data-tip]");
     if (target === tipFor) return;
     hideTip();
+    // What was pressed with a pointer has the focus too, and needs no explanation any more.
+    if (kind === "focusin" && target && !target.matches(":focus-visible")) return;
     if (target) showTip(target);
   });
 }
 document.addEventListener("focusout", hideTip);
+document.addEventListener("click", hideTip);
 document.addEventListener("scroll", hideTip, { capture: true, passive: true });
 
 // ---- times: "4m ago" and "24m left" follow the clock
