@@ -14,6 +14,7 @@ from typing import Any
 
 ROOT = str(Path(__file__).resolve().parents[2])
 _SHOWN = 45
+_PATIENCE = 1.0  # seconds in which a thread that has no work ends
 _INTERVAL = 0.005  # seconds between two looks at all threads
 
 
@@ -25,6 +26,7 @@ class Calls:
 
     def __init__(self) -> None:
         self._profiles: list[Profile] = []
+        self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
         """Profile this thread and those that begin from now on."""
@@ -33,8 +35,9 @@ class Calls:
     def stop(self) -> None:
         """No further threads."""
         threading.setprofile(None)  # type: ignore[arg-type] - as documented
-        for profile in self._profiles:
-            profile.disable()
+        for thread in self._threads:
+            # A profile that is read while its thread still runs counts the reader's time.
+            thread.join(_PATIENCE)
 
     def lines(self, steps: int) -> list[str]:
         """CPU microseconds a step by function: own time, and with all that it calls."""
@@ -55,6 +58,7 @@ class Calls:
         # The first event of a thread: from here on its own profile takes the events.
         profile = Profile(time.thread_time)
         self._profiles.append(profile)
+        self._threads.append(threading.current_thread())
         profile.enable()
 
 

@@ -146,14 +146,15 @@ class Remit:
         return self.execute(_COMMITS)[0][0], self.execute(_SYNCS)[0][0]
 
     def _written(self, load: Load, since: datetime) -> dict[str, float]:
-        """What a run left behind that ended since. Raises RuntimeError unless there are some, and all are whole."""
+        """What a run left behind that ended since. Raises RuntimeError unless all of them are whole."""
         if others := self.execute(_OTHERS, {"since": since}):
             raise RuntimeError(f"Some runs did not succeed: {others}.")
         names = ("runs", "steps", "decisions", "ledger_movements", "audit_entries", "events")
         counts = dict(zip(names, self.execute(_WRITTEN, {"since": since})[0], strict=True))
-        if not counts["runs"] or counts["steps"] != counts["runs"] * load.shape.journaled:
+        if counts["steps"] != counts["runs"] * load.shape.journaled:
             raise RuntimeError(f"Not all runs have all their steps: {counts}.")
-        return {name: round(count / counts["runs"], 2) for name, count in counts.items()}
+        ended = counts.pop("runs")
+        return {"ended": ended} | {name: round(count / max(ended, 1), 2) for name, count in counts.items()}
 
     def _result(self, load: Load, told: list[dict[str, Any]], before: tuple[int, int], cpu: float) -> dict[str, Any]:
         commits, syncs = (after - former for after, former in zip(self._counters(), before, strict=True))
