@@ -162,3 +162,21 @@ def test_a_later_turn_of_a_session_is_replayed_and_forked_with_what_stood_before
         made = replay_run(actor=house.owner, run=runs[1], version=version)
     assert house.run(made).state == RunState.SUCCEEDED
     assert "I am Olga." in str(house.model.asked[-1]["input"])
+
+
+def test_the_session_of_a_fork_goes_on_and_knows_what_stood_before_it(house: Any, say: Any) -> None:
+    with house.in_tenant():
+        session = open_session(actor=house.owner, agent=house.agent)
+    house.model.answer = lambda _: say("Hello Olga.")
+    for text in ("I am Olga.", "Who am I?"):
+        with house.in_tenant():
+            started = start_run(actor=house.owner, agent=house.agent, title="t", input=text, session=session)
+        last = house.run(started)
+    made = house.run(forked(house, last, 1))
+    with house.in_tenant():
+        own = Session.objects.get(pk=made.session_id)
+        started = start_run(actor=house.owner, agent=house.agent, title="t", input="And now?", session=own)
+    assert house.run(started).state == RunState.SUCCEEDED
+    shown = str(house.model.asked[-1]["input"])
+    assert [text in shown for text in ("I am Olga.", "Who am I?", "And now?")] == [True, True, True]
+    assert len(hashes(house, started, replayed(house, started))) == 1
