@@ -19,7 +19,7 @@ from foundation.api.viewsets import Read
 class QuestionShape(Shape):
     """An agent's question. `schema` is the JSON Schema of the form, which `answer` fits."""
 
-    schema = serializers.JSONField()  # type: ignore[assignment]  # a field
+    schema = serializers.JSONField()
 
     class Meta:
         model = InputRequest

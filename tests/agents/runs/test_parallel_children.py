@@ -9,6 +9,8 @@ from django.db import connections
 from agents.runs.engine import advance
 from agents.runs.models import Run, RunState, StepKind, StepState
 from agents.runs.services import cancel_run
+from governance.approvals.models import ApprovalRequest
+from governance.approvals.services import approve
 
 
 def children_of(house: Any, run: Any) -> list[Run]:
@@ -128,3 +130,29 @@ def test_another_call_waits_for_the_delegations_before_it(
     assert run.state == RunState.SUCCEEDED, run.failure
     kinds = [step.kind for step in house.steps(run)]
     assert kinds == ["model_call", "delegation", "tool_call", "delegation", "model_call"]
+
+
+def test_an_approval_of_one_does_not_hold_up_the_others(
+    house: Any, say: Any, call: Any, add_agent: Any, equip: Any
+) -> None:
+    for slug in ("red", "green"):
+        add_agent(slug, [])
+        house.model.answers[slug] = [say(f"{slug} is done")]
+    equip(house, delegates=["red", "green"])
+    house.policy(
+        "careful",
+        '@id("careful") @ask("May green work?") @approvers("operator") @quorum("1") @expires("1h") @risk("low")\n'
+        'forbid (principal, action == Action::"delegation", resource == Agent::"green") unless { context.approved };',
+    )
+    tasks = [*call("delegate.red", task="x"), *call("delegate.green", task="y")]
+    house.model.answers["worker"] = [tasks, say("Both.")]
+    run = house.run(house.start())
+    assert (run.state, run.waits_for) == (RunState.WAITING, "approval"), run.failure
+    assert [child.state for child in children_of(house, run)] == [RunState.SUCCEEDED], "red did not wait for the answer"
+    with house.in_tenant():
+        request = ApprovalRequest.objects.get(run_id=run.id)
+        approve(actor=house.approver, request=request, digest=request.digest)
+    run = house.run(run)
+    assert run.state == RunState.SUCCEEDED, run.failure
+    outcomes = [step.output for step in house.steps(run) if step.kind == StepKind.DELEGATION]
+    assert outcomes == [{"text": "red is done"}, {"text": "green is done"}]
