@@ -17,6 +17,8 @@ broker_transport_options = (
         "wait_time_seconds": 0,
         "polling_interval": 1,
         "pool_size": 4,
+        # Whoever rings waits no longer than this for a database that is away.
+        "pool_timeout": 5,
     }
     if broker_url.startswith("pgmq:")
     else {}

@@ -6,6 +6,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+# A connection whose other end has gone without a word (a host without power, a pulled cable) fails within half a
+# minute; the system's own time limits are hours. Milliseconds for the last one, seconds for the others.
+_LIVELY = {
+    "keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "3", "tcp_user_timeout": "30000",
+}  # fmt: skip
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -29,7 +34,7 @@ def database(name: str, fallback: str = "") -> dict[str, Any]:
     """A Django database from a URL such as postgresql://role:password@host:5432/name?sslmode=require."""
     url = os.environ.get(name) or os.environ.get(fallback, "")
     parts = urlsplit(url)
-    options: dict[str, Any] = dict(pair.split("=", 1) for pair in parts.query.split("&") if "=" in pair)
+    options: dict[str, Any] = _LIVELY | dict(pair.split("=", 1) for pair in parts.query.split("&") if "=" in pair)
     pool = int(os.environ.get("REMIT_POOL_SIZE", "0"))
     if pool:
         # Opened at first use, and so after a fork; a waiting request fails rather than hangs.
