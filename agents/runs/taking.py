@@ -44,8 +44,8 @@ lost AS MATERIALIZED (SELECT id FROM runs_run
 slept AS MATERIALIZED (SELECT id FROM runs_run
     WHERE state = 'waiting' AND wake_at <= statement_timestamp() AND NOT id = ANY(%(runs)s)
     ORDER BY wake_at LIMIT %(more)s FOR UPDATE SKIP LOCKED),
-oldest AS (SELECT id FROM queued UNION ALL SELECT id FROM lost UNION ALL SELECT id FROM slept
-    ORDER BY id LIMIT %(more)s),
+oldest AS (SELECT id, 1 AS turn FROM queued UNION ALL SELECT id, 0 FROM lost UNION ALL SELECT id, 1 FROM slept
+    ORDER BY turn, id LIMIT %(more)s),
 ready AS (SELECT id FROM named UNION ALL SELECT id FROM oldest),
 taken AS (UPDATE runs_run r SET state = 'running', fence = r.fence + 1, worker = %(worker)s,
         lease_until = clock_timestamp() + make_interval(secs => %(lease)s),
@@ -63,7 +63,7 @@ ORDER BY s.run_id, s.number
 
 
 def take(worker: str, lease_seconds: float, runs: Sequence[UUID] = (), more: int = 0) -> list[Taken]:
-    """Lease these runs, as far as they are ready, and up to `more` others that are, the oldest first."""
+    """Lease these runs, as far as they are ready, and up to `more` others that are: lost ones, then the oldest."""
     values = {"runs": list(runs), "more": more, "worker": worker, "lease": lease_seconds}
     try:
         return _take(values)
