@@ -138,17 +138,19 @@ force AS MATERIALIZED (SELECT g.organisation_id, g.number AS generation, coalesc
 _FORCE_ROWS = "(SELECT json_agg(json_build_array(organisation_id, generation, configuration)) FROM force)"
 
 
+_LOCKS = {
+    (True, True): f"WITH {_FORCE}, {LOCKED} SELECT {_FORCE_ROWS}, {LOCKED_ROWS}",
+    (True, False): f"WITH {_FORCE} SELECT {_FORCE_ROWS}",
+    (False, True): f"WITH {LOCKED} SELECT {LOCKED_ROWS}",
+}
+
+
 def _locked(batch: Batch, verdicts: Sequence[Verdict], books: Books) -> dict[UUID, tuple[int, int]]:
     """The generation of policies and the number of the configuration, by organisation; the books are locked."""
     organisations = list({verdict.action.organisation: None for verdict in verdicts})
-    parts, rows = [], []
-    if organisations:
-        parts, rows = [_FORCE], [_FORCE_ROWS]
-    if books.is_needed:
-        parts, rows = [*parts, LOCKED], [*rows, LOCKED_ROWS]
-    if not parts:
+    if not organisations and not books.is_needed:
         return {}
-    statement = f"WITH {', '.join(parts)} SELECT {', '.join(rows)}"
+    statement = _LOCKS[bool(organisations), books.is_needed]
     batch.execute(statement, books.parameters | {"judged": organisations})
     answer = [json.loads(one) if isinstance(one, str) else one for one in batch.fetchone()]
     found = {UUID(one): (generation, number) for one, generation, number in (answer[0] or ())} if organisations else {}

@@ -40,7 +40,7 @@ def model_call(work: Work, request: ModelRequest, wait: Step | None) -> Action:
 def tool_call(work: Work, name: str, arguments: dict[str, Any], wait: Step | None, problem: str) -> Action:
     """May this tool be called, or this agent be given work?"""
     asked = Label.from_json(work.run.input_label)
-    origins = provenance(arguments, work.run.input, asked, work.steps, work.label)
+    origins = provenance(arguments, work.run.input, asked, work.steps, work.label, work.origins)
     shared: dict[str, Any] = {
         "arguments": arguments, "provenance": origins, "approval": _waited_for(wait), "problem": problem,
     }  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.conf import settings
 
-from agents.gate import Admission, Settlement, Verdict, get_gate
+from agents.gate import Admission, Effect, Settlement, Verdict, get_gate
 from agents.labels import Label
 from agents.runs.claims import Change
 from agents.runs.clock import clock
@@ -90,7 +90,8 @@ class Entries:
 class Commit:
     """One run's part of a transaction: what is to be written, and what came of it.
 
-    `outcomes` and `events` are those since its last commit. `decide` fills the entries once the gate has admitted or
+    `outcomes` and `events` are those since its last commit. `opening` is the verdict that lets the run start, if
+    it does so with this commit. `decide` fills the entries once the gate has admitted or
     refused the act of `verdict`. `retry` in the admission means that the act is not written, but all else is.
     """
 
@@ -98,6 +99,7 @@ class Commit:
     outcomes: Sequence[Pending] = ()
     events: Sequence[Event] = ()
     former_label: Label = field(default_factory=Label)
+    opening: Verdict | None = None
     verdict: Verdict | None = None
     decide: Callable[[Entries, Admission], None] | None = None
     entries: Entries = field(default_factory=Entries)
@@ -180,12 +182,12 @@ pg_notify('remit_events', (SELECT string_agg(DISTINCT run_id::text, ',')
 """
 
 
-def write(cursor: Cursor, commits: Sequence[Commit]) -> None:
-    """Write commits in the caller's transaction.
+def write(cursor: Cursor, commits: Sequence[Commit], writer: Cursor | None = None) -> None:
+    """Write commits in the caller's transaction; `writer` is a raw cursor of the same, as `Batch` takes it.
 
     Raises an error of the database, which ends the transaction, when a lease is stale or a run is to end.
     """
-    batch = Batch(cursor)
+    batch = Batch(cursor, writer)
     _admit(batch, commits)
     for one in commits:
         for act in one.entries.sooner:
@@ -206,9 +208,13 @@ def _admit(batch: Batch, commits: Sequence[Commit]) -> None:
     """Ask the gate for all of them at once, book what the former acts cost, and let each fill its entries."""
     gate, judged = get_gate(), [one for one in commits if one.verdict is not None]
     settlements = [_settlement(one, pending) for one in commits for pending in one.all_outcomes]
-    admissions, booked = gate.commit(batch, [one.verdict for one in judged if one.verdict is not None], settlements)
-    for one, admission in zip(judged, admissions, strict=True):
-        one.admission = admission
+    verdicts = [verdict for one in judged for verdict in (one.opening, one.verdict) if verdict is not None]
+    admissions, booked = gate.commit(batch, verdicts, settlements)
+    answers = iter(admissions)
+    for one in judged:
+        if one.opening is not None and (opened := next(answers)).effect is not Effect.ALLOW and not opened.retry:
+            raise ValueError("A run that may start was not let in.")
+        one.admission = next(answers)
     costs = iter(booked)
     for one in commits:
         one.outcomes = [(replace(outcome, cost=next(costs)), cost) for outcome, cost in one.outcomes]

@@ -88,6 +88,7 @@ class _Advance:
         self.writer = Writer(self.work)
         self.bells: list[UUID] = []
         self.retries = 0
+        self.opening: Verdict | None = None
 
     def go(self) -> list[UUID]:
         """Move by move, until the run ends or waits; the runs to wake."""
@@ -127,7 +128,7 @@ class _Advance:
             case Stop():
                 self._end(RunState.FAILED, move.reason, None)
                 return False
-        if not self.work.run.admitted:
+        if not self.work.run.admitted and self.opening is None:
             return self._admit()
         return self._ask_model(move) if isinstance(move, AskModel) else self._do_call(move)
 
@@ -147,9 +148,17 @@ class _Advance:
         return None
 
     def _admit(self) -> bool:
-        """Ask the gate whether this run may start; it opens the run's budget."""
+        """Ask the gate whether this run may start; it opens the run's budget.
+
+        A run that may is committed as started together with its first act: it costs no commit of its own.
+        """
         self.work.refresh()
         action = actions.run_start(self.work)
+        if self.retries < _JUDGEMENTS:
+            verdict = self.gate.prepare([action])[0]
+            if verdict.effect is Effect.ALLOW:
+                self.opening = verdict
+                return True
         admission = self._judge(action, lambda _: Change(admitted=True), step=None, alone=False)
         if admission.effect is Effect.ALLOW:
             self.work.run.admitted = True
@@ -331,10 +340,14 @@ class _Advance:
             message = "The policies kept changing while the act was judged."
             verdict = Verdict(action=action, effect=Effect.DENY, reasons=(message,))
 
+        opening, self.opening = self.opening, None
+
         def decide(entries: Entries, admission: Admission) -> None:
             self._fill(entries, verdict, admission, begin, step, wait)
+            entries.change = replace(entries.change, admitted=entries.change.admitted or opening is not None)
 
-        admission = self.writer.judged(verdict, decide, alone=alone)
+        admission = self.writer.judged(verdict, decide, alone=alone, opening=opening)
+        self.work.run.admitted = self.work.run.admitted or (opening is not None and not admission.retry)
         self.retries = self.retries + 1 if admission.retry else 0
         if action.stubbed and admission.effect is Effect.ASK:
             # Nobody is waited for: the next look at the journal finds the wait, and the recorded answer to it.

@@ -41,6 +41,7 @@ class Work:
     is_late: bool = False
     window: Window | None = None
     player: Player | None = None
+    origins: dict[int, dict[str, Label]] = field(default_factory=dict)
     _actor: Actor | None = None
 
     @property

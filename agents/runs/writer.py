@@ -13,7 +13,7 @@ from agents.gate import Admission, Verdict
 from agents.runs.claims import StaleLeaseError
 from agents.runs.commits import Commit, Entries, Event, Pending, write
 from agents.runs.committer import InterruptedRunError, commit_alone, committer, why_not
-from agents.runs.journal import StepOutcome, StepRow, engine_transaction
+from agents.runs.journal import ENGINE, StepOutcome, StepRow, engine_transaction
 from agents.runs.leases import keeper
 from agents.runs.models import Step
 from agents.runs.work import Work
@@ -40,12 +40,17 @@ class Writer:
         self._outcomes.append((outcome, 0 if is_played else cost))
         _apply(self.work.steps[outcome.number - 1], outcome)
 
-    def judged(self, verdict: Verdict, decide: Callable[[Entries, Admission], None], *, alone: bool) -> Admission:
+    def judged(
+        self, verdict: Verdict, decide: Callable[[Entries, Admission], None], *, alone: bool,
+        opening: Verdict | None = None,
+    ) -> Admission:  # fmt: skip
         """Commit an act as the gate admits it; `decide` fills the entries, and may be asked more than once.
 
-        `alone`: it reads or writes more than its entries, in a transaction of its own.
+        `alone`: it reads or writes more than its entries, in a transaction of its own. `opening` is the verdict that
+        lets the run start, committed before the act.
         """
         commit = self._commit(Entries(), verdict, decide)
+        commit.opening = opening
         self._write(commit, alone=alone)
         if commit.admission is None:
             raise ValueError("The gate gave no answer.")
@@ -107,11 +112,17 @@ def _apply(step: Step, outcome: StepOutcome) -> None:
     step.ended_at = datetime.now(UTC)
 
 
+_COLUMNS = [one.attname for one in Step._meta.concrete_fields]
+_EMPTY = {"usage": {}, "cost": 0, "started_at": None, "ended_at": None}
+
+
 def _step_of(work: Work, row: StepRow) -> Step:
-    return Step(
-        run_id=work.run.id, number=row.number, organisation_id=work.run.organisation_id, kind=row.kind,
-        state=row.state, attempt=row.attempt, name=row.name, call_id=row.call_id, effect=row.effect,
-        idempotency_key=row.idempotency_key, digest=row.digest, decision_id=row.decision_id, verdict=row.verdict,
-        input=row.input, output=row.output, label=row.label, provenance=row.provenance, child_id=row.child_id,
-        error=row.error, usage={},
-    )  # fmt: skip
+    # By position, as rows are read: by name, Django looks each of them up.
+    values = (
+        _values_of(row) | _EMPTY | {"run_id": work.run.id, "organisation_id": work.run.organisation_id, "usage": {}}
+    )
+    return Step.from_db(ENGINE, _COLUMNS, [values[name] for name in _COLUMNS])
+
+
+def _values_of(row: StepRow) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in row.__slots__}

@@ -5,6 +5,7 @@ rows under a name, and sent as one JSON document to one statement whose parts in
 """
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Protocol
 
 import orjson
@@ -24,10 +25,14 @@ class Cursor(Protocol):
 
 
 class Batch:
-    """The writes of one transaction. It asks like a cursor; `add` waits for `flush`."""
+    """The writes of one transaction. It asks like a cursor; `add` waits for `flush`.
 
-    def __init__(self, cursor: Cursor) -> None:
-        self.cursor = cursor
+    `writer` is a cursor of the same transaction that takes `$1` for a parameter (psycopg's RawCursor): it sends a
+    long statement as it is, where others look through it for placeholders each time.
+    """
+
+    def __init__(self, cursor: Cursor, writer: Cursor | None = None) -> None:
+        self.cursor, self._writer = cursor, writer
         self._parts: dict[str, str] = {}
         self._rows: dict[str, list[Mapping[str, Any]]] = {}
         self._answers: dict[str, str] = {}
@@ -63,11 +68,16 @@ class Batch:
         """Write all that was gathered; the answers by name. Raises an error of the database."""
         if not self._parts and not self._answers:
             return {}
-        parts = "".join(f",\n{name} AS ({sql})" for name, sql in self._parts.items())
-        wanted = ", ".join(self._answers.values()) or "1"
-        statement = f"WITH given AS MATERIALIZED (SELECT %s::json AS rows){parts}\nSELECT {wanted} FROM given"  # noqa: S608 - parts of ours
-        self.cursor.execute(statement, (orjson.dumps(self._rows).decode(),))
-        row = self.cursor.fetchone()
-        answers = dict(zip(self._answers, row, strict=False))
+        cursor, mark = (self.cursor, "%s") if self._writer is None else (self._writer, "$1")
+        statement = _statement(mark, tuple(self._parts.items()), tuple(self._answers.values()))
+        cursor.execute(statement, (orjson.dumps(self._rows).decode(),))
+        answers = dict(zip(self._answers, cursor.fetchone(), strict=False))
         self._parts, self._rows, self._answers = {}, {}, {}
         return answers
+
+
+@lru_cache(maxsize=256)
+def _statement(mark: str, parts: tuple[tuple[str, str], ...], answers: tuple[str, ...]) -> str:
+    written = "".join(f",\n{name} AS ({sql})" for name, sql in parts)
+    wanted = ", ".join(answers) or "1"
+    return f"WITH given AS MATERIALIZED (SELECT {mark}::json AS rows){written}\nSELECT {wanted} FROM given"  # noqa: S608 - parts of ours

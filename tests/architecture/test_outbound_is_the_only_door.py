@@ -15,7 +15,6 @@ ASYNCIO = {"open_connection", "create_connection", "open_unix_connection", "crea
 EXCEPTIONS = {
     ("platform/config/launch/ports.py", "socket"): "looks for free ports on loopback; connects to nothing",
     ("platform/config/launch/health.py", "http.client"): "the supervisor asks its own web process on loopback",
-    ("agents/runs/leases.py", "socket"): "the name of this host, in a worker's name; no connection",
 }
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+import orjson
 from django.db import connections, transaction
 from django.db.transaction import TransactionManagementError
 
@@ -80,7 +81,7 @@ def entry(
     and run are the actor's unless they are given. Raises ValueError or TypeError for values the record cannot hold.
     """
     small: dict[str, Any] = plain(details or {})
-    if len(canonical(small)) > MAX_DETAILS:
+    if len(orjson.dumps(small)) > MAX_DETAILS:
         raise ValueError(f"The details of {action} exceed {MAX_DETAILS} bytes: put them into the body.")
     return Entry(
         actor=actor,
