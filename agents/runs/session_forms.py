@@ -7,6 +7,8 @@ from django import forms
 
 from agents.runs.files import LARGEST_FILE
 
+LARGEST_FORM = LARGEST_FILE - 1024 * 1024  # bytes
+
 
 class SessionForm(forms.Form):
     """An empty session."""
@@ -51,9 +53,9 @@ class MemoryForm(forms.Form):
 
 
 class FileForm(forms.Form):
-    """A file for the session."""
+    """A file for the session. A form holds a little more than its file, and no request more than 10 MiB."""
 
-    file = forms.FileField(help_text=f"At most {LARGEST_FILE // (1024 * 1024)} MiB. It counts as untrusted.")
+    file = forms.FileField(help_text=f"At most {LARGEST_FORM // (1024 * 1024)} MiB here. It counts as untrusted.")
     name = forms.CharField(max_length=200, required=False, help_text="Empty takes the file's own.")
 
 
