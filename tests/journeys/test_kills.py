@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import time
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def _approve(installation: Any) -> None:
     # The web process may be the one that was just killed: whoever approves tries again.
     try:
         installation.approve_all()
-    except (OSError, AssertionError, ValueError):
+    except (OSError, HTTPException, AssertionError, ValueError):
         return
 
 

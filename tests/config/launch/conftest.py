@@ -133,7 +133,7 @@ SERVING = """
     if len(sys.argv) > 2:
         http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), Fine).serve_forever()
     while True:
-        signal.pause()
+        signal.sigtimedwait([], 0.1)  # not pause(): a signal that comes just before it would wait for the next one
 """
 
 DRIVER = """
