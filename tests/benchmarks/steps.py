@@ -71,6 +71,8 @@ def compare(given: argparse.Namespace) -> dict[str, Any]:
                 found[load].setdefault("remit", []).append(one)
                 for name, result in peers.measure(LOADS[load], given.seconds):
                     found[load].setdefault(name, []).append(result)
+                rates_now = {name: rounds[-1]["steps_per_second"] for name, rounds in found[load].items()}
+                print(f"{load}: {rates_now} steps/s", file=sys.stderr, flush=True)
     return {"loads": {load: summary(by_name) for load, by_name in found.items()},
             "peers": peers.told(), "machine": watch.told()}  # fmt: skip
 
