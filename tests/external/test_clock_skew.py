@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from config.environment import ROOT
-from tests.storms import LEASE, live_through, storm
+from tests.storms import LEASE, ROOMY, live_through, storm
 from tests.workers import superuser
 
 pytestmark = [pytest.mark.slow, pytest.mark.external(programs=("faketime",))]
@@ -24,7 +24,7 @@ def skewed(by: str) -> dict[str, str]:
 
 
 def test_wrong_clocks_lose_and_repeat_nothing(monkeypatch: pytest.MonkeyPatch, make_house: Any, tmp_path: Path) -> None:
-    ways = [skewed(by) for by in WRONG]
+    ways = [ROOMY | skewed(by) for by in WRONG]
     with storm(monkeypatch, make_house, tmp_path, runs=60, workers=ways) as place:
         live_through(place, FAULTS, 180)
         assert place.latest <= LEASE
