@@ -122,9 +122,6 @@ def _take(work: Work, window: Window) -> None:
 def _open(work: Work) -> Window:
     run = work.run
     window = Window(run=run.id, question=asked(run.input))
-    remembered = work.session.memory
-    if remembered:
-        work.label = work.label.join(memory.label_of(remembered))
     past = Past()
     if work.session.turns > 1 or run.relation or any(map(is_compaction, work.steps)):
         past = past_of(run, work.steps, ENGINE)
@@ -143,8 +140,11 @@ def _open(work: Work) -> Window:
 
 
 def lead_of(work: Work, summary: Summary | None) -> str:
-    """What stands before everything else: the working memory, and the summary."""
-    parts = [memory.shown(work.session.memory, limit_of(work) // MEMORY_SHARE)]
+    """What stands before everything else: the working memory, and the summary. Their labels join the session's."""
+    remembered = work.session.memory
+    parts = [memory.shown(remembered, limit_of(work) // MEMORY_SHARE)]
+    if remembered:
+        work.label = work.label.join(memory.label_of(remembered))
     if summary is not None:
         work.label = work.label.join(Label.from_json(summary.label))
         parts.append(f"{_SUMMARY}\n<summary>\n{memory.inert(summary.text)}\n</summary>")

@@ -229,6 +229,24 @@ def test_the_agent_remembers_and_recalls(house: Any, say: Any, call: Any) -> Non
         assert Session.objects.get(pk=session.pk).memory == {}
 
 
+def test_people_and_the_agent_note_at_the_same_time(house: Any, say: Any, call: Any) -> None:
+    new_version(house, tools=["remit.remember", "remit.recall"])
+    with house.in_tenant():
+        session = open_session(actor=house.owner, agent=house.agent)
+
+    def meanwhile(request: dict[str, Any]) -> Any:
+        with house.in_tenant():
+            set_memory(actor=house.owner, session=session, name=f"person {_turn(request['input'])}", value=1)
+        answers = [call("remit.remember", name="agent", value="x"), call("remit.recall"), say("Done.")]
+        return answers[_turn(request["input"])]
+
+    house.model.answer = meanwhile
+    run = house.run(begin(house, session, "x"))
+    assert house.steps(run)[3].output == {"names": ["agent", "person 0", "person 1"]}
+    with house.in_tenant():
+        assert set(Session.objects.get(pk=session.pk).memory) == {"agent", "person 0", "person 1", "person 2"}
+
+
 def test_the_agent_saves_and_reads_files(house: Any, say: Any, call: Any) -> None:
     new_version(house, tools=["remit.save_file", "remit.read_file"])
     with house.in_tenant():
