@@ -11,6 +11,7 @@ from django.utils import timezone
 from agents.registry.models import Agent
 from agents.registry.views import active_people
 from agents.runs.models import Run, RunState
+from agents.tools.builtins import BUILTIN_TOOLS
 from agents.tools.models import Tool
 from foundation.access.roles import Permission
 from foundation.web.components.charts import Bar
@@ -62,8 +63,8 @@ class AgentPage(Page):
         rows = Budget.objects.all().permitted(self.actor, Permission.BUDGET_VIEW)
         return rows.filter(scope=BudgetScope.AGENT, scope_id=agent.id).order_by("-starts_at").first()
 
-    def _tools(self, agent: Agent, since: Any) -> list[tuple[Tool | None, str, dict[str, Any]]]:
-        """The tools of the serving version, and what the gate said of its calls."""
+    def _tools(self, agent: Agent, since: Any) -> list[tuple[Tool | None, str, bool, dict[str, Any]]]:
+        """The tools of the serving version, whether they are built in, and what the gate said of its calls."""
         names = list(agent.serving.tools) if agent.serving else []
         tools = {tool.name: tool for tool in Tool.objects.filter(name__in=names)}
         decisions = PolicyDecision.objects.all().permitted(self.actor, Permission.POLICY_VIEW)
@@ -76,7 +77,7 @@ class AgentPage(Page):
         )
         by_name: dict[str, dict[str, Any]] = {row["name"]: dict(row) for row in used}
         nothing: dict[str, Any] = {"calls": 0, "asked": 0, "denied": 0, "last": None}
-        return [(tools.get(name), name, by_name.get(name, nothing)) for name in names]
+        return [(tools.get(name), name, name in BUILTIN_TOOLS, by_name.get(name, nothing)) for name in names]
 
 
 def tabs_of(agent: Agent, current: str) -> list[Tab]:
