@@ -8,6 +8,8 @@ from django.apps import apps
 from django.db import DatabaseError, connection, connections, models, transaction
 from psycopg import errors
 
+from agents.runs.models import Summary
+from agents.runs.sessions import save_artifact
 from agents.schedules.plans import Plan
 from agents.schedules.services import create_schedule, create_trigger, run_now
 from agents.tools.models import Tool
@@ -17,6 +19,7 @@ from foundation.identity.services import create_api_key, create_service
 from foundation.tenancy.models import TenantForeignKey
 from governance.approvals.models import ApprovalRequest
 from governance.approvals.services import approve
+from tests.foundation.api.world import wait_for_all
 from tests.workers import superuser
 
 ASK = (
@@ -55,6 +58,12 @@ def two(make_house: Any, say: Any, call: Any) -> list[Any]:
             hourly = Plan(name="Hourly", kind="cron", expression="0 * * * *", input="Look")
             run_now(actor=house.owner, schedule=create_schedule(actor=house.owner, agent=house.agent, plan=hourly))
             create_trigger(actor=house.owner, agent=house.agent, name="Shop")
+            save_artifact(actor=house.owner, session=run.session, name="n", media_type="text/plain", content=b"x")
+        Summary.objects.using("engine").create(
+            organisation_id=run.organisation_id, session_id=run.session_id, run_id=run.id, number=0, text="s", label={},
+            lineage={}, tokens=1,
+        )  # fmt: skip
+        wait_for_all(run)
         assert house.run(run).state == "succeeded"
         houses.append(house)
     return houses
