@@ -118,7 +118,7 @@ class Place:
         """How long a fresh run takes from its start to its end, in seconds."""
         began = time.monotonic()
         run = self.house.start("fresh")
-        until(lambda: self.house.is_over(run), 20, self.standing)
+        until(lambda: self.house.is_over(run), 60, self.standing)
         return time.monotonic() - began
 
     def standing(self) -> object:
