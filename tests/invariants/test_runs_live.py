@@ -19,7 +19,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from agents.runs import calls, engine
+from agents.runs import calling, calls, engine
 from agents.runs.claims import Change, StaleLeaseError, claim, due, hold, wake
 from agents.runs.journal import engine_transaction
 from agents.runs.models import ENDED, Run, RunState, Wait
@@ -250,13 +250,13 @@ def test_a_cancellation_during_a_call_stops_the_next_act(house: Any, say: Any, c
 def test_a_cancellation_just_before_a_wait_is_not_lost(make_house: Any, say: Any, call: Any, monkeypatch: Any) -> None:
     house = make_house(ASK_FIRST)
     house.model.answers = {"worker": [call("witness.effect", note="x"), say("Done.")]}
-    run, real = house.start(), engine.actions.tool_call
+    run, real = house.start(), calling.actions.tool_call
 
     def meanwhile(*given: Any) -> Any:
         cancel(house, run)
         return real(*given)
 
-    monkeypatch.setattr(engine.actions, "tool_call", meanwhile)
+    monkeypatch.setattr(calling.actions, "tool_call", meanwhile)
     assert house.run(run).state == RunState.CANCELLED
 
 

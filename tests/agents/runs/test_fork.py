@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from agents.registry.services import suspend_agent
-from agents.runs import engine
+from agents.runs import calling
 from agents.runs.control import fork_run, pause_run
 from agents.runs.models import Event, Run, RunState, Session, Step, StepState
 from agents.runs.services import cancel_run
@@ -107,7 +107,7 @@ def test_nobody_forks_out_of_doubt(house: Any, say: Any, call: Any) -> None:
 
 def test_a_running_run_can_be_forked_where_it_is_done(house: Any, say: Any, call: Any, monkeypatch: Any) -> None:
     house.model.answers = {"worker": [call("witness.read", note="a"), call("witness.effect", note="b"), say("Done.")]}
-    run, real, made = house.start(), engine.calls.call_tool, []
+    run, real, made = house.start(), calling.calls.call_tool, []
 
     def meanwhile(*given: Any) -> Any:
         called = real(*given)
@@ -117,7 +117,7 @@ def test_a_running_run_can_be_forked_where_it_is_done(house: Any, say: Any, call
                 fork(house, run, 4)
         return called
 
-    monkeypatch.setattr(engine.calls, "call_tool", meanwhile)
+    monkeypatch.setattr(calling.calls, "call_tool", meanwhile)
     assert house.run(run).state == RunState.SUCCEEDED
     assert house.run(made[0]).state == RunState.SUCCEEDED
 

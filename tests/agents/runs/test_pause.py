@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from agents.runs import calls, engine
+from agents.runs import advancing, calling, calls, engine
 from agents.runs.control import pause_run, resume_run
 from agents.runs.models import Run, RunState, Wait
 from agents.runs.services import cancel_run, resolve_unknown
@@ -176,14 +176,14 @@ def test_a_child_that_is_about_to_be_made_is_not_made(
     add_agent("writer", [])
     boss = add_agent("boss", ["writer"])
     house.model.answers = {"boss": [call("delegate.writer", task="a"), say("Done.")], "writer": [say("Written.")]}
-    run, real = house.start(agent=boss), engine.actions.tool_call
+    run, real = house.start(agent=boss), calling.actions.tool_call
 
     def meanwhile(*given: Any) -> Any:
-        monkeypatch.setattr(engine.actions, "tool_call", real)
+        monkeypatch.setattr(calling.actions, "tool_call", real)
         pause(house, run)
         return real(*given)
 
-    monkeypatch.setattr(engine.actions, "tool_call", meanwhile)
+    monkeypatch.setattr(calling.actions, "tool_call", meanwhile)
     assert engine.advance(run.id) == []
     assert house.read(run).waits_for == Wait.PAUSE
     with house.in_tenant():
@@ -196,7 +196,7 @@ def test_a_run_that_is_resumed_before_its_worker_saw_the_pause_never_stops(
     house: Any, say: Any, call: Any, monkeypatch: Any
 ) -> None:
     house.model.answers = {"worker": [call("witness.effect", note="x"), say("Done.")]}
-    run, real = house.start(), engine._Advance._wait
+    run, real = house.start(), advancing.Advancing.wait
 
     def meanwhile(self: Any, what: Wait, *rest: Any) -> None:
         # The worker has seen the pause and is about to write that it waits for its end, which comes now.
@@ -212,7 +212,7 @@ def test_a_run_that_is_resumed_before_its_worker_saw_the_pause_never_stops(
 
     called = calls.call_model
     monkeypatch.setattr(calls, "call_model", pausing)
-    monkeypatch.setattr(engine._Advance, "_wait", meanwhile)
+    monkeypatch.setattr(advancing.Advancing, "wait", meanwhile)
     assert house.run(run).state == RunState.SUCCEEDED, "no lost wake-up"
     assert len(house.lines()) == 1
 

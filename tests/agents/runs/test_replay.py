@@ -6,7 +6,7 @@ import pytest
 
 from agents.registry.models import Agent
 from agents.registry.services import publish_version
-from agents.runs import engine
+from agents.runs import calling, engine
 from agents.runs.control import replay_run
 from agents.runs.models import Run, RunState, Session, StepKind, StepState
 from agents.runs.services import cancel_run, resolve_unknown
@@ -208,7 +208,7 @@ def test_a_worker_that_dies_in_a_replay_does_not_change_it(house: Any, say: Any,
     run = house.run(house.start())
     with house.in_tenant():
         made = replay_run(actor=house.owner, run=run)
-    real, asked = engine.calls.call_model, []
+    real, asked = calling.calls.call_model, []
 
     def die(*given: Any) -> Any:
         asked.append(given)
@@ -216,7 +216,7 @@ def test_a_worker_that_dies_in_a_replay_does_not_change_it(house: Any, say: Any,
             raise SystemExit
         return real(*given)
 
-    monkeypatch.setattr(engine.calls, "call_model", die)
+    monkeypatch.setattr(calling.calls, "call_model", die)
     with pytest.raises(SystemExit):
         engine.advance(made.id)
     with house.in_tenant():
