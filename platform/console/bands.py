@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models.functions import Now
+
 from agents.runs.builtins.events import address_of
-from agents.runs.models import Callback, InputRequest, InputState, Run, RunState, Wait
+from agents.runs.models import ENDED, Callback, InputRequest, InputState, Run, RunState, Wait
 from foundation.access.roles import Permission
 from foundation.actors import Actor
 from foundation.web.components.quantities import money, written
 from governance.budgets.models import Budget
+
+MOST_ADDRESSES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +40,10 @@ class Band:
 
 def bands_of(actor: Actor, runs: Iterable[Run], page: Run) -> list[Band]:
     """The waits of these runs, `page` among them; those for approval and for a person's word stand elsewhere."""
-    waiting = [run for run in runs if run.state == RunState.WAITING]
+    going = [run for run in runs if run.state not in ENDED]
+    waiting = [run for run in going if run.state == RunState.WAITING]
     on = {run.waits_on for run in waiting if run.waits_on}
-    found = [*_questions(actor, waiting, on), *_callbacks(actor, waiting, on, page)]
+    found = [*_questions(actor, waiting, on), *_callbacks(actor, going, on, page)]
     found += [*_budgets(actor, waiting, on, page), *_moments(waiting, page), *_pauses(page)]
     if not found and page.state == RunState.WAITING and page.waits_for == Wait.CHILD:
         found.append(
@@ -63,16 +68,21 @@ def _questions(actor: Actor, waiting: list[Run], on: set[UUID]) -> Iterator[Band
         )  # fmt: skip
 
 
-def _callbacks(actor: Actor, waiting: list[Run], on: set[UUID], page: Run) -> Iterator[Band]:
-    if not any(run.waits_for == Wait.EVENT for run in waiting):
+def _callbacks(actor: Actor, going: list[Run], on: set[UUID], page: Run) -> Iterator[Band]:
+    """Also those that are open before a run waits for them: whoever is to call needs what signs the call by then."""
+    if not going:
         return
-    rows = Callback.objects.all().permitted(actor, Permission.RUN_VIEW)
-    for one in rows.filter(id__in=on, received_at=None).select_related("run__agent"):
+    rows = Callback.objects.all().permitted(actor, Permission.RUN_VIEW).select_related("run__agent")
+    still = rows.filter(run_id__in=[run.id for run in going], received_at=None, expires_at__gt=Now())
+    for one in still.order_by("expires_at")[:MOST_ADDRESSES]:
+        is_awaited = one.id in on
+        text = "It goes on when this address is called once, with the signature that its holder was given."
         yield Band(
-            key="waiting.event", title=_of(one.run, page, f"An event from outside: {one.name}"),
-            text="It goes on when this address is called once, with the signature that its holder was given.",
-            asked=one.created_at, until=one.expires_at, then="then it goes on without", copied=address_of(one),
-            verb="Show what signs it", address=f"/callbacks/{one.id}/secret/", is_form=True,
+            key="waiting.event",
+            title=_of(one.run, page, f"{'An event from outside' if is_awaited else 'An address is open'}: {one.name}"),
+            text=text if is_awaited else "It may be called once, with the signature that its holder was given.",
+            asked=one.created_at, until=one.expires_at, then="then it goes on without" if is_awaited else "then closed",
+            copied=address_of(one), verb="Show what signs it", address=f"/callbacks/{one.id}/secret/", is_form=True,
         )  # fmt: skip
 
 

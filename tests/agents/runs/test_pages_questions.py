@@ -52,6 +52,13 @@ def test_whoever_does_not_control_the_run_sees_no_form(world: World, visit: Visi
     assert "<textarea" not in page
 
 
+def test_an_address_is_shown_before_anything_waits_for_it(world: World, visit: Visit):
+    path = f"/runs/{world.things['runs']}/"
+    assert f"An address is open: {world.canary}" in visit(path, "viewer").content.decode()
+    waits(world, "event", "callbacks")
+    assert f"An event from outside: {world.canary}" in visit(path, "viewer").content.decode()
+
+
 def test_what_signs_a_call_is_shown_to_who_controls_the_run_and_recorded(world: World, visit: Visit):
     waits(world, "event", "callbacks")
     path = f"/callbacks/{world.things['callbacks']}/secret/"
