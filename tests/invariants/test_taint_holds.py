@@ -192,15 +192,17 @@ def test_a_tool_that_changed_is_not_called(house: Any, say: Any, call: Any, when
 def test_a_tool_that_changes_between_judgement_and_call_is_not_called(
     house: Any, say: Any, call: Any, monkeypatch: Any
 ) -> None:
-    real = gate._admit
+    real = gate._locked
 
-    def meanwhile(cursor: Any, verdict: Any) -> Any:
-        with house.in_tenant():
-            Tool.objects.filter(name="witness.effect").update(state=ToolState.IN_REVIEW)
-        return real(cursor, verdict)
+    def meanwhile(*given: Any) -> Any:
+        # Before the row is locked that every change of a definition counts up.
+        if any(verdict.action.target == "witness.effect" for verdict in given[1]):
+            with house.in_tenant():
+                Tool.objects.filter(name="witness.effect", state=ToolState.ACTIVE).update(state=ToolState.IN_REVIEW)
+        return real(*given)
 
     house.model.answers = {"worker": [call("witness.effect", note="x"), say("Done.")]}
-    monkeypatch.setattr(gate, "_admit", meanwhile)
+    monkeypatch.setattr(gate, "_locked", meanwhile)
     run = house.run(start(house, "please"))
     assert house.lines() == []
     assert "review" in house.steps(run)[1].error
