@@ -162,9 +162,12 @@ def live_through(place: Storm, faults: Mapping[str, int], seconds: float) -> Non
     place.chance.shuffle(coming)
     moments = [(one + 1) * len(place.runs) * len(EFFECTS) // (len(coming) + 1) for one in range(len(coming))]
     while _is_unfinished(place, began + seconds):
-        if moments and len(place.house.lines()) >= moments[0] and place.can(coming[-1]):
-            moments.pop(0)
-            place.strike(coming.pop())
+        if moments and len(place.house.lines()) >= moments[0]:
+            possible = [fault for fault in coming if place.can(fault)]
+            if possible:
+                moments.pop(0)
+                coming.remove(possible[0])
+                place.strike(possible[0])
         place.relent()
         time.sleep(0.1)
     print(f"\nseed {SEED}: {len(place.runs)} runs through {len(place.said)} faults in "

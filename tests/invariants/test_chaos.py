@@ -11,7 +11,7 @@ from tests.storms import LEASE, live_through, storm
 
 pytestmark = pytest.mark.slow
 
-FAULTS = {"kill": 5, "crash of postgres": 2, "cut": 4, "stall": 3, "bells lost": 3, "bells rung twice": 3}
+FAULTS = {"kill": 4, "crash of postgres": 2, "cut": 4, "stall": 3, "bells lost": 3, "bells rung twice": 3}
 
 
 def test_whatever_goes_wrong_every_run_ends_and_no_effect_is_repeated(
