@@ -113,7 +113,7 @@ def test_a_gate_that_cannot_write_lets_nothing_out(house: Any, say: Any, monkeyp
             Run.objects.filter(pk=run.pk, state="waiting").update(wake_at="2020-01-01T00:00Z")
     if verb == "commit":
         assert house.model.asked == []
-    assert run.state in {"failed", "waiting"}
+    assert run.state in {"failed", "waiting", "running"}, "it never gets anywhere"
     assert run.output is None
 
 
