@@ -1,7 +1,7 @@
 """The acts of a run that go out: to a model, to a tool, to another agent; and the built-ins, which stay here."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from agents.catalogue.inference import InferenceError
 from agents.catalogue.messages import ModelAnswer, ModelRequest
@@ -87,7 +87,7 @@ class Calling(Advancing):
         if wait is None:
             self.end(RunState.FAILED, f"The model call failed. {error}", None)
             return False
-        self.wait(Wait.TIMER, None, datetime.now(UTC) + timedelta(seconds=wait))
+        self.wait(Wait.TIMER, None, clock.now() + timedelta(seconds=wait))
         return False
 
     def do_call(self, move: DoCall) -> bool:
@@ -124,7 +124,7 @@ class Calling(Advancing):
         if called.state is StepState.UNKNOWN and step.effect != ToolEffect.EFFECT:
             if (pause := policy_of(step.kind, step.effect).delay_before(step.attempt + 1)) is not None:
                 # The step keeps its intent: whoever takes the run next repeats it with the same key.
-                self.wait(Wait.TIMER, None, datetime.now(UTC) + timedelta(seconds=pause))
+                self.wait(Wait.TIMER, None, clock.now() + timedelta(seconds=pause))
                 return False
             if step.effect == ToolEffect.READ:
                 called = replace(called, state=StepState.FAILED)

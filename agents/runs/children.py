@@ -1,7 +1,7 @@
 """Runs made by runs: beginning one, taking its answer, waking the parent, cancelling what is below."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from django.db.models import F
 from agents.gate import Action
 from agents.registry.models import Agent, AgentVersion
 from agents.runs.claims import wake
+from agents.runs.clock import clock
 from agents.runs.journal import ENGINE, StepOutcome, StepRow
 from agents.runs.models import ENDED, Event, Relation, Run, RunState, Session, Step, StepState
 from agents.runs.work import Work
@@ -65,7 +66,7 @@ def _create(work: Work, agent: Agent, version: AgentVersion, session: Session, *
     values |= {
         "version": version, "target_id": agent.target_id, "depth": run.depth + 1, "requester_id": run.requester_id,
         "chain": [str(work.agent.principal_id), *run.chain], "input_label": work.label.as_json(),
-        "deadline": min(run.deadline, datetime.now(UTC) + timedelta(seconds=version.max_seconds)),
+        "deadline": min(run.deadline, clock.now() + timedelta(seconds=version.max_seconds)),
         "budget": min(version.run_budget, run.budget), "max_tokens": min(limits, default=0), "currency": run.currency,
         "events_written": 1,
     }  # fmt: skip

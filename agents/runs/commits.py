@@ -124,9 +124,12 @@ class Commit:
         return self.work.steps[number - 1]
 
 
+# A lease that lasts for long enough is left as it is: the column is indexed, and a change of it touches every index.
 _HELD = """
 UPDATE runs_run r SET
-    lease_until = CASE WHEN x.state IS NULL THEN clock_timestamp() + make_interval(secs => x.lease) END,
+    lease_until = CASE WHEN x.state IS NOT NULL THEN NULL
+        WHEN r.lease_until > clock_timestamp() + make_interval(secs => x.lease / 2) THEN r.lease_until
+        ELSE clock_timestamp() + make_interval(secs => x.lease) END,
     state = coalesce(x.state, r.state), failure = x.failure, output = x.output,
     waits_for = x.waits_for, waits_on = x.waits_on,
     wake_at = CASE WHEN x.state = 'waiting' AND x.waits_for <> 'person' THEN least(x.wake_at, r.deadline) END,
@@ -194,12 +197,14 @@ def write(cursor: Cursor, commits: Sequence[Commit], writer: Cursor | None = Non
             act(cursor)
     _gather(batch, commits)
     record(*(line for one in commits for line in _told(one)), cursor=batch)
+    began = time.monotonic()
     answers = batch.flush()
     clock.set(answers["now"])
     held = answers["held"]
     found = {one[0]: one[1:] for one in (json.loads(held) if isinstance(held, str) else held)}
     for one in commits:
         one.last_event, one.is_pausing = found[str(one.work.run.id)]
+        one.began = began
         for act in one.entries.later:
             act(cursor)
 

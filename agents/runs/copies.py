@@ -1,7 +1,7 @@
 """Making a run out of a former one: its row, a session as it was at that point, and the steps that both share."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,7 @@ from agents.runs.inputs import check_input
 from agents.runs.models import Artifact, Event, Relation, Run, Session, Step, StepState
 from foundation.errors import InvalidError
 from foundation.ids import uuid7
+from foundation.instants import database_now
 
 _REMEMBER = "remit.remember"
 _LONGEST_TITLE = 200
@@ -45,7 +46,7 @@ def make_run(
         root_id=identifier, depth=former.depth, requester_id=requester, chain=chain,
         title=f"{former.title[: _LONGEST_TITLE - len(title) - 3]} · {title}", source=source,
         input=former.input if input is None else input, input_label=label.as_json(),
-        deadline=datetime.now(UTC) + timedelta(seconds=version.max_seconds),
+        deadline=database_now() + timedelta(seconds=version.max_seconds),
         budget=former.budget if is_same else version.run_budget,
         max_tokens=former.max_tokens if is_same else version.max_tokens,
         currency=former.currency, events_written=1,

@@ -3,14 +3,18 @@
 Nothing here needs the run's definition or the gate, which may be just what is broken.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
+import django.db
+import psycopg
+import psycopg_pool
 from django.conf import settings
 
 from agents.gate import NoGateError, Settlement, get_gate
 from agents.runs.children import cancel_below, void_waits, wake_above
 from agents.runs.claims import Change, Lease, hold
+from agents.runs.clock import clock
 from agents.runs.journal import StepOutcome, add_events, engine_transaction, finish_step
 from agents.runs.models import RunState, StepKind, StepState, Wait
 from agents.tools.port import ToolEffect
@@ -22,13 +26,17 @@ _LONGEST_PAUSE = 60  # seconds
 
 
 def set_back(lease: Lease, error: Exception) -> list[UUID]:
-    """Count a crash and let go of the run for some seconds; the runs to wake. Raises StaleLeaseError."""
-    crashes = lease.crashes + 1
+    """Let go of the run for some seconds; the runs to wake. Raises StaleLeaseError.
+
+    It counts as a crash of the run, unless the database was away, which is nobody's fault but the database's.
+    """
+    crashed = not isinstance(error, (django.db.OperationalError, psycopg.OperationalError, psycopg_pool.PoolTimeout))
+    crashes = lease.crashes + crashed
     if crashes > settings.RUN_MAX_CRASHES:
         return give_up(lease, f"The engine failed {crashes} times on this run, at last with {type(error).__name__}.")
     pause = timedelta(seconds=min(2**crashes, _LONGEST_PAUSE))
     change = Change(
-        state=RunState.WAITING, waits_for=Wait.TIMER, wake_at=datetime.now(UTC) + pause, crashed=True,
+        state=RunState.WAITING, waits_for=Wait.TIMER, wake_at=clock.now() + pause, crashed=crashed,
     )  # fmt: skip
     with engine_transaction() as cursor:
         held = hold(cursor, lease, settings.RUN_LEASE_SECONDS, change, steps=0, events=1)

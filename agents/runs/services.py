@@ -1,6 +1,6 @@
 """Verbs on runs."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
@@ -18,6 +18,7 @@ from foundation.audit.record import entry, record
 from foundation.errors import ConflictError, InvalidError
 from foundation.ids import uuid7
 from foundation.inputs import refuse_agent
+from foundation.instants import database_now
 from foundation.organisations.models import Organisation
 
 _RESOLVED = {"done": StepState.SUCCEEDED, "failed": StepState.FAILED, "retry": StepState.INTENDED}
@@ -70,7 +71,7 @@ def start_run(
                 target_id=agent.target_id, root_id=identifier, requester_id=actor.principal,
                 chain=[str(one) for one in ((actor.principal,) if actor.principal else ())],
                 title=plain_text(title.strip() or "Untitled")[:200], source=source, submission=submission, input=input,
-                input_label=label, deadline=datetime.now(UTC) + timedelta(seconds=version.max_seconds),
+                input_label=label, deadline=database_now() + timedelta(seconds=version.max_seconds),
                 budget=version.run_budget, max_tokens=version.max_tokens, currency=organisation.currency,
                 events_written=1, rehearsed=version.language_model.provider.rehearsal,
             )  # fmt: skip
@@ -157,10 +158,10 @@ def resolve_unknown(*, actor: Actor, run: Run, number: int, outcome: str, eviden
         raise ConflictError("This step does not wait for your word any more.")
     rows = Step.objects.filter(run_id=found.id, number=number)
     if outcome == "done":
-        rows.update(state=StepState.SUCCEEDED, output={"confirmed": evidence}, ended_at=datetime.now(UTC))
+        rows.update(state=StepState.SUCCEEDED, output={"confirmed": evidence}, ended_at=database_now())
     elif outcome == "failed":
         rows.update(state=StepState.FAILED, error=f"A person found that it did not happen: {evidence}",
-                    ended_at=datetime.now(UTC))  # fmt: skip
+                    ended_at=database_now())  # fmt: skip
     else:
         rows.update(state=StepState.INTENDED, usage={"again": step.attempt})
     record(

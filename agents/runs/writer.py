@@ -97,7 +97,7 @@ class Writer:
         self.work.run.events_written = commit.last_event
         self.work.run.pause_requested = commit.is_pausing
         self._outcomes, self._events, self._label = [], [], self.work.label
-        if time.monotonic() - commit.began > settings.RUN_LEASE_SECONDS:
+        if time.monotonic() - commit.began > settings.RUN_LEASE_SECONDS / 2:
             # The answer came so late that another worker may have the run by now: nothing is done on its strength.
             raise StaleLeaseError(self.work.run.id)
         keeper.moved(self.work.lease)

@@ -11,7 +11,7 @@ from agents.runs.models import Run
 from agents.runs.shapes import AgentName, RunShape
 from agents.schedules.models import CatchUp, Firing, Overlap, Schedule, ScheduleKind
 from agents.schedules.moments import upcoming
-from agents.schedules.plans import Plan, database_now
+from agents.schedules.plans import Plan
 from agents.schedules.services import (
     change_schedule,
     create_schedule,
@@ -25,6 +25,7 @@ from foundation.api.operations import operation, verb
 from foundation.api.serializers import Body, Reason, Shape
 from foundation.api.viewsets import Read
 from foundation.identity.models import Principal
+from foundation.instants import database_now
 
 NEXT_MOMENTS = 10
 

@@ -11,7 +11,6 @@ from agents.runs.models import Run
 from agents.runs.services import start_run
 from agents.schedules.models import Trigger
 from agents.schedules.owners import acting
-from agents.schedules.plans import database_now
 from foundation.access.guards import UnknownError
 from foundation.access.roles import Permission
 from foundation.actors import Actor
@@ -19,6 +18,7 @@ from foundation.api.doors import Call, allow_calls
 from foundation.api.signatures import check, delivery_of
 from foundation.audit.record import entry, record
 from foundation.errors import ConflictError, InvalidError
+from foundation.instants import database_now
 from foundation.secrets.sealing import unseal
 
 

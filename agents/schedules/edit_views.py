@@ -10,11 +10,12 @@ from agents.registry.models import Agent, AgentState
 from agents.schedules.forms import ScheduleForm, zones
 from agents.schedules.models import Schedule
 from agents.schedules.moments import upcoming, zone_of
-from agents.schedules.plans import Plan, checked, database_now
+from agents.schedules.plans import Plan, checked
 from agents.schedules.services import change_schedule, create_schedule
 from agents.schedules.views import AHEAD, Moment, shown
 from foundation.access.roles import Permission
 from foundation.errors import InvalidError
+from foundation.instants import database_now
 from foundation.web.forms import FormPage
 
 

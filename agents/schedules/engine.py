@@ -17,11 +17,11 @@ from agents.schedules.choices import MOST, chosen
 from agents.schedules.models import Firing, FiringState, Overlap, Schedule
 from agents.schedules.moments import newest, upcoming
 from agents.schedules.owners import acting
-from agents.schedules.plans import database_now
 from foundation.access.roles import Permission
 from foundation.actors import Actor, system_actor
 from foundation.audit.record import entry, record
 from foundation.errors import ConflictError, InvalidError
+from foundation.instants import database_now
 from foundation.tenancy.context import tenant
 
 log = structlog.get_logger(__name__)

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from django.db import connection
-
 from agents.schedules.models import CatchUp, Overlap, Schedule, ScheduleKind
 from agents.schedules.moments import check_timing, upcoming
 from foundation.errors import InvalidError
@@ -62,14 +60,6 @@ def first_after(schedule: Schedule, now: datetime) -> datetime:
         return moment
     field = "starts_at" if schedule.kind == ScheduleKind.ONCE else "ends_at"
     raise InvalidError("No moment of this schedule is left: choose a later one.", field)
-
-
-def database_now() -> datetime:
-    """The database's clock: the one that decides."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        now: datetime = cursor.fetchone()[0]
-    return now
 
 
 def _one_of(choices: Any, value: str, field: str) -> str:

@@ -12,12 +12,13 @@ from agents.runs.services import start_run
 from agents.schedules.calls import secret_context
 from agents.schedules.models import Firing, FiringState, Schedule, Trigger
 from agents.schedules.owners import owner_by
-from agents.schedules.plans import Plan, checked, database_now, first_after
+from agents.schedules.plans import Plan, checked, first_after
 from foundation.actors import Actor
 from foundation.audit.record import Entry, entry, record
 from foundation.errors import ConflictError
 from foundation.ids import uuid7
 from foundation.inputs import checked_text, refuse_agent
+from foundation.instants import database_now
 from foundation.secrets.sealing import seal
 
 _CHOSEN = ("name", "kind", "expression", "time_zone", "starts_at", "ends_at", "input", "catch_up", "overlap", "next_at")
