@@ -56,7 +56,7 @@ def test_facts_survive_their_record(action: Action) -> None:
     again = Facts.from_json(json.loads(json.dumps(facts.as_json())))
 
     assert again == facts
-    assert facts_digest(again) == facts_digest(facts)
+    assert facts_digest(again.as_json()) == facts_digest(facts.as_json())
 
 
 def test_the_digest_is_of_the_facts_and_not_of_how_they_are_written(action: Action) -> None:
@@ -64,10 +64,12 @@ def test_the_digest_is_of_the_facts_and_not_of_how_they_are_written(action: Acti
     turned = replace(facts, arguments=dict(reversed(facts.arguments.items())))
     elsewhere = replace(facts, now=NOW.astimezone(timezone(timedelta(hours=5))))
 
-    assert facts_digest(facts).startswith("sha256:")
-    assert facts_digest(turned) == facts_digest(elsewhere) == facts_digest(facts)
-    assert facts_digest(facts.with_approval()) != facts_digest(facts)
-    assert facts_digest(replace(facts, arguments={**facts.arguments, "amount_cents": 6})) != facts_digest(facts)
+    assert facts_digest(facts.as_json()).startswith("sha256:")
+    assert facts_digest(turned.as_json()) == facts_digest(elsewhere.as_json()) == facts_digest(facts.as_json())
+    assert facts_digest(facts.with_approval().as_json()) != facts_digest(facts.as_json())
+    assert facts_digest(replace(facts, arguments={**facts.arguments, "amount_cents": 6}).as_json()) != facts_digest(
+        facts.as_json()
+    )
 
 
 @pytest.mark.parametrize(
