@@ -8,11 +8,12 @@ from foundation.actors import Actor, ActorKind
 from foundation.audit.record import Entry, entry, record
 from foundation.batches import Batch
 
+# Parts of a statement run in an order of their own: a decision is dated before all that follows from it.
 _ADD = """
 INSERT INTO policies_policydecision (id, organisation_id, target_id, run_id, step, kind, name, effect, policy_effect,
     reasons, determinants, digest, generation, facts, facts_digest, at)
 SELECT id, organisation_id, target_id, run_id, step, kind, name, effect, policy_effect, reasons, determinants, digest,
-    generation, facts, facts_digest, clock_timestamp()
+    generation, facts, facts_digest, statement_timestamp()
 FROM given, json_to_recordset(rows->'decisions') AS x(id uuid, organisation_id uuid, target_id uuid, run_id uuid,
     step int, kind text, name text, effect text, policy_effect text, reasons jsonb, determinants jsonb, digest text,
     generation bigint, facts jsonb, facts_digest text)

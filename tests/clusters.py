@@ -57,6 +57,8 @@ def own_cluster(monkeypatch: pytest.MonkeyPatch, settings: Mapping[str, str] | N
     try:
         cluster.start()
         with monkeypatch.context() as patch:
+            # Serving sets it; a pool of Django's would outlive this cluster.
+            patch.delenv("REMIT_POOL_SIZE", raising=False)
             for name, value in (cluster.environment() | {"REMIT_TEST_SUPERUSER": cluster.superuser_url()}).items():
                 patch.setenv(name, value)
             migrate = [sys.executable, "manage.py", "migrate", "--skip-checks", "--database", "owner", "--no-input"]

@@ -12,20 +12,32 @@ from agents.runs.journal import ENGINE
 
 _MOST = 4  # a process has one leader at a time; the others are spare
 
-# Statistics of young partitions would have the planner read whole tables; every statement here finds rows by key.
-_PLANS = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c plan_cache_mode=force_generic_plan"
+_OPTIONS = " ".join(
+    f"-c {option}"
+    for option in (
+        "TimeZone=UTC",
+        # A worker that is cut off between a statement and its commit holds locks that others wait for: not for long.
+        "idle_in_transaction_session_timeout=5000",
+        # Statistics of young partitions would have the planner read whole tables; all rows here are found by key.
+        "enable_seqscan=off",
+        "enable_hashjoin=off",
+        "enable_mergejoin=off",
+        "plan_cache_mode=force_generic_plan",
+    )
+)
 
 _lock = threading.Lock()
-_pools: dict[int, ConnectionPool[Connection[tuple[object, ...]]]] = {}
+_pools: dict[tuple[object, ...], ConnectionPool[Connection[tuple[object, ...]]]] = {}
 
 
 def engine_pool() -> ConnectionPool[Connection[tuple[object, ...]]]:
     """The pool of this process, opened at first use and so after a fork."""
-    process = os.getpid()
+    given = settings.DATABASES[ENGINE]
+    place = (os.getpid(), given["HOST"], given["PORT"], given["NAME"])
     with _lock:
-        found = _pools.get(process)
+        found = _pools.get(place)
         if found is None:
-            found = _pools[process] = ConnectionPool(
+            found = _pools[place] = ConnectionPool(
                 engine_address(), open=True, min_size=0, max_size=_MOST, timeout=10, max_idle=60, name="commits"
             )
         return found
@@ -44,5 +56,5 @@ def engine_address(purpose: str = "commits") -> str:
         password=given["PASSWORD"] or None,
         application_name=f"remit {purpose}",
         connect_timeout=10,
-        **({**options, "options": f"-c TimeZone=UTC {_PLANS} {extra}".strip()}),
+        **({**options, "options": f"{_OPTIONS} {extra}".strip()}),
     )

@@ -19,9 +19,9 @@ from agents.runs.models import WORKER_LOCKS
 
 log = structlog.get_logger(__name__)
 
-_LOOK = 0.1  # seconds between two looks while there are other workers
+_LOOK = 0.06  # seconds between two looks while there are other workers
 _REST = 2.0  # seconds between two looks while there are none
-_GRACE = 3.0  # seconds after a (re)connection in which nobody is taken for dead: Postgres itself may have begun anew
+_GRACE = 3.0  # seconds after a lost connection in which nobody is taken for dead: Postgres itself may have begun anew
 _SIGHTINGS = 2  # looks in which a lock has to be missing
 
 _GONE = """
@@ -43,7 +43,7 @@ class Presence:
     """This worker's lock, and its eye on those of the others. `take_over` is told which runs have lost theirs."""
 
     def __init__(self, worker: str, take_over: Callable[[list[UUID]], None]) -> None:
-        self.number = 0
+        self.number, self._patience = 0, 0.0
         self._worker, self._take_over = worker, take_over
         self._over = threading.Event()
         self._missing: dict[str, int] = {}
@@ -65,7 +65,7 @@ class Presence:
                 with psycopg.connect(engine_address("presence"), autocommit=True) as connection:
                     self._be_there(connection)
             except (psycopg.Error, OSError) as error:
-                self.number = 0
+                self.number, self._patience = 0, _GRACE
                 log.warning("this worker's lock is lost", error=type(error).__name__)
                 self._over.wait(_LOOK)
 
@@ -82,7 +82,7 @@ class Presence:
         while not self._over.is_set():
             others = connection.execute(_GONE, [WORKER_LOCKS, self._worker]).fetchall()
             self._notice_leavers({str(name) for name, _ in others})
-            if time.monotonic() - since > _GRACE and (dead := self._dead(others)):
+            if time.monotonic() - since > self._patience and (dead := self._dead(others)):
                 found = connection.execute(_TAKE_OVER, [dead, dead]).fetchall()
                 log.warning("taking over from dead workers", workers=dead, runs=len(found))
                 self._take_over([UUID(str(run)) for (run,) in found])

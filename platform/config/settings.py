@@ -78,6 +78,10 @@ DATABASES = {
     "engine": database("DATABASE_ENGINE_URL", "DATABASE_URL"),
     "system": database("DATABASE_SYSTEM_URL", "DATABASE_URL"),
 }
+# A worker that is cut off in the midst of a transaction holds locks that others wait for: not for long.
+DATABASES["engine"]["OPTIONS"] = {"options": "-c idle_in_transaction_session_timeout=5000"} | DATABASES["engine"][
+    "OPTIONS"
+]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "identity.User"

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from agents.runs.models import Run, Step
+from agents.runs.retries import IDEMPOTENT
 from agents.runs.services import resolve_unknown
 from foundation.actors import Actor, ActorKind
 from foundation.errors import ConflictError, InvalidError
@@ -127,7 +128,7 @@ def test_a_read_that_breaks_is_tried_again_and_then_told(house: Any, say: Any, c
 def test_an_idempotent_call_that_never_answers_waits_for_a_person_in_the_end(house: Any, say: Any, call: Any) -> None:
     house.model.answers = {"worker": [call("witness.idempotent", note="break"), say("Done.")]}
     run = house.start()
-    for _ in range(4):
+    for _ in range(IDEMPOTENT.tries):
         run = house.run(run)
         with house.in_tenant():
             Run.objects.filter(pk=run.pk, waits_for="timer").update(wake_at="2020-01-01T00:00Z")
