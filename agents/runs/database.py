@@ -19,6 +19,7 @@ _OPTIONS = " ".join(
         # A worker that is cut off between a statement and its commit holds locks that others wait for: not for long.
         "idle_in_transaction_session_timeout=5000",
         # Statistics of young partitions would have the planner read whole tables; all rows here are found by key.
+        "jit=off",
         "enable_seqscan=off",
         "enable_hashjoin=off",
         "enable_mergejoin=off",
