@@ -71,15 +71,18 @@ def own_cluster(monkeypatch: pytest.MonkeyPatch, settings: Mapping[str, str] | N
 
 
 @contextmanager
-def ringing(patch: pytest.MonkeyPatch, address: str, options: Mapping[str, Any]) -> Iterator[None]:
+def ringing(address: str, options: Mapping[str, Any]) -> Iterator[None]:
     """This process rings its bells at another broker."""
     former = app.conf.broker_url, app.conf.broker_transport_options
-    patch.setenv("BROKER_URL", address)
-    _ring_at(address, options)
-    try:
-        yield
-    finally:
-        _ring_at(*former)
+    # A patch of its own, undone at the end of the block: undone with the test, it would bring back the address of a
+    # cluster that is gone by then.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BROKER_URL", address)
+        _ring_at(address, options)
+        try:
+            yield
+        finally:
+            _ring_at(*former)
 
 
 @contextmanager
@@ -95,7 +98,7 @@ def _moved(patch: pytest.MonkeyPatch) -> Iterator[None]:
     patch.setattr(django_settings, "BROKER_URL", address)
     options |= {"conn_string": address.replace("pgmq:", "postgresql:", 1)}
     try:
-        with ringing(patch, address, options):
+        with ringing(address, options):
             yield
     finally:
         connections.close_all()

@@ -34,6 +34,6 @@ def test_runs_outlive_the_broker(
     ways = [{"BROKER_URL": broker.url}] * 2
     with (
         storm(monkeypatch, make_house, tmp_path, runs=60, workers=ways, broker=broker.do) as place,
-        ringing(monkeypatch, broker.url, {}),
+        ringing(broker.url, {}),
     ):
         live_through(place, FAULTS, 180)
