@@ -58,9 +58,3 @@ class VersionForm(forms.Form):
         label="When a budget above the run's own is used up", choices=OnExhausted.choices, required=False
     )
     note = forms.CharField(max_length=300, required=False, help_text="What changed, and why.")
-
-
-class SponsorForm(forms.Form):
-    """Another person answers for the agent."""
-
-    sponsor = forms.ChoiceField()

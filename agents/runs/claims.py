@@ -1,7 +1,7 @@
 """The run's own row: who may advance it, what a commit does to it, what wakes it. Small SQL under the engine's role.
 
-Every write begins with `hold`: one UPDATE of the run that carries the lease's fencing token. A stale worker's token
-matches no row, and its whole transaction is rolled back.
+Every write to a run carries its lease's fencing token. A stale worker's token matches no row, and its whole transaction
+is rolled back.
 """
 
 import json
@@ -35,7 +35,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What a commit does to the run itself. Tokens and cost are added; `state` None leaves it running.
+    """What a commit does to the run itself; `state` None leaves it running.
 
     Crashes are counted anew once a step has succeeded: only a run that gets nowhere is stopped for them.
     """
@@ -46,49 +46,13 @@ class Change:
     waits_for: Wait | str = ""
     waits_on: UUID | None = None
     wake_at: datetime | None = None
-    cost: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    rehearsed: bool = False
     admitted: bool = False
     crashed: bool = False
-    progressed: bool = False
 
     @property
     def ends(self) -> bool:
         """Whether the run has ended with it."""
         return self.state in ENDED
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What `hold` found in the row: the number of the last event, and whether the run is to end now."""
-
-    last_event: int
-    is_cancelled: bool
-    is_late: bool
-
-
-_CLAIM = """
-UPDATE runs_run SET state = 'running', fence = fence + 1, worker = %(worker)s,
-    lease_until = clock_timestamp() + make_interval(secs => %(lease)s),
-    crashes = crashes + (state = 'running')::int, started_at = coalesce(started_at, clock_timestamp()),
-    waits_for = '', waits_on = NULL, wake_at = NULL
-WHERE id = %(run)s AND (state = 'queued'
-    OR state = 'running' AND lease_until < clock_timestamp()
-    OR state = 'waiting' AND wake_at <= clock_timestamp())
-RETURNING organisation_id, fence, crashes, deadline <= clock_timestamp()
-"""
-
-
-def claim(run: UUID, worker: str, lease_seconds: float) -> Lease | None:
-    """Take the lease of a run that is ready, or whose lease or waiting time has run out; None if there is nothing."""
-    with engine_transaction() as cursor:
-        cursor.execute(_CLAIM, {"run": run, "worker": worker, "lease": lease_seconds})
-        row = cursor.fetchone()
-    if row is None:
-        return None
-    return Lease(run=run, organisation=row[0], fence=row[1], crashes=row[2], is_late=row[3])
 
 
 # No wait outlasts the time limit, but that for a person's word on what nobody else knows.
@@ -98,18 +62,18 @@ UPDATE runs_run SET
     state = coalesce(%(state)s, state), failure = %(failure)s, output = %(output)s,
     waits_for = %(waits_for)s, waits_on = %(waits_on)s,
     wake_at = CASE WHEN %(state)s = 'waiting' AND %(waits_for)s <> 'person' THEN least(%(wake_at)s, deadline) END,
-    steps_written = steps_written + %(steps)s, events_written = events_written + %(events)s,
-    cost = cost + %(cost)s, input_tokens = input_tokens + %(input_tokens)s,
-    output_tokens = output_tokens + %(output_tokens)s, rehearsed = rehearsed OR %(rehearsed)s,
-    admitted = admitted OR %(admitted)s, crashes = CASE WHEN %(progressed)s THEN 0 ELSE crashes + %(crashed)s::int END,
+    events_written = events_written + %(events)s, crashes = crashes + %(crashed)s::int,
     ended_at = CASE WHEN %(ended)s THEN clock_timestamp() END
 WHERE id = %(run)s AND fence = %(fence)s AND state = 'running'
-RETURNING events_written, cancel_requested, deadline <= clock_timestamp()
+RETURNING events_written
 """
 
 
-def hold(cursor: Cursor, lease: Lease, lease_seconds: float, change: Change, *, steps: int, events: int) -> Held:
-    """Write to the run under its fence. Raises StaleLeaseError."""
+def hold(cursor: Cursor, lease: Lease, lease_seconds: float, change: Change, *, events: int) -> int:
+    """Write to the run under its fence, where the engine itself has failed; the number of its last event.
+
+    Whatever the engine does in order goes through `agents.runs.commits`. Raises StaleLeaseError.
+    """
     cursor.execute(
         _HOLD,
         {
@@ -117,15 +81,14 @@ def hold(cursor: Cursor, lease: Lease, lease_seconds: float, change: Change, *, 
             "state": change.state.value if change.state else None, "failure": change.failure,
             "output": None if change.output is None else json.dumps(change.output),
             "waits_for": str(change.waits_for), "waits_on": change.waits_on, "wake_at": change.wake_at,
-            "steps": steps, "events": events, "cost": change.cost, "input_tokens": change.input_tokens,
-            "output_tokens": change.output_tokens, "rehearsed": change.rehearsed, "admitted": change.admitted,
-            "crashed": change.crashed, "progressed": change.progressed, "ended": change.ends,
+            "events": events, "crashed": change.crashed, "ended": change.ends,
         },
     )  # fmt: skip
     row = cursor.fetchone()
     if row is None:
         raise StaleLeaseError(lease.run)
-    return Held(*row)
+    last: int = row[0]
+    return last
 
 
 def wake(cursor: Cursor, run: UUID, waits_on: UUID) -> bool:

@@ -39,8 +39,8 @@ def set_back(lease: Lease, error: Exception) -> list[UUID]:
         state=RunState.WAITING, waits_for=Wait.TIMER, wake_at=clock.now() + pause, crashed=crashed,
     )  # fmt: skip
     with engine_transaction() as cursor:
-        held = hold(cursor, lease, settings.RUN_LEASE_SECONDS, change, steps=0, events=1)
-        add_events(cursor, lease, held.last_event, [("run.waiting", {"waits_for": "timer"})])
+        last = hold(cursor, lease, settings.RUN_LEASE_SECONDS, change, events=1)
+        add_events(cursor, lease, last, [("run.waiting", {"waits_for": "timer"})])
     return []
 
 
@@ -51,8 +51,8 @@ def give_up(lease: Lease, why: str) -> list[UUID]:
     with engine_transaction() as cursor:
         void_waits(cursor, lease.run)
         woken = wake_above(cursor, lease.run)
-        held = hold(cursor, lease, settings.RUN_LEASE_SECONDS, change, steps=0, events=1)
-        add_events(cursor, lease, held.last_event, [("run.failed", {"state": "failed", "reason": why})])
+        last = hold(cursor, lease, settings.RUN_LEASE_SECONDS, change, events=1)
+        add_events(cursor, lease, last, [("run.failed", {"state": "failed", "reason": why})])
         _close_steps(cursor, lease)
         woken += cancel_below(cursor, lease.run)
         record(

@@ -83,28 +83,6 @@ def release_connection() -> None:
         connection.close_if_unusable_or_obsolete() if connection.settings_dict["CONN_MAX_AGE"] else connection.close()
 
 
-_STEP = """
-INSERT INTO runs_step (run_id, number, organisation_id, kind, state, attempt, name, call_id, effect, idempotency_key,
-    digest, decision_id, verdict, input, output, label, provenance, usage, cost, child_id, error, started_at, ended_at)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, '{}', 0, %s, %s, clock_timestamp(),
-    CASE WHEN %s THEN clock_timestamp() END)
-"""
-
-
-def add_step(cursor: Cursor, place: Place, step: StepRow) -> None:
-    """Write one new step."""
-    cursor.execute(
-        _STEP,
-        (
-            place.run, step.number, place.organisation, step.kind.value, step.state.value, step.attempt, step.name,
-            step.call_id, step.effect, step.idempotency_key, step.digest, step.decision_id, json.dumps(step.verdict),
-            json.dumps(step.input), None if step.output is None else json.dumps(step.output), json.dumps(step.label),
-            json.dumps(step.provenance), step.child_id, step.error,
-            step.state not in {StepState.INTENDED, StepState.WAITING},
-        ),
-    )  # fmt: skip
-
-
 def finish_step(cursor: Cursor, place: Place, outcome: StepOutcome) -> None:
     """Write what became of a step; only one that has no outcome yet takes one."""
     cursor.execute(

@@ -8,7 +8,6 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from agents.runs.builtins.events import secret_context
-from agents.runs.builtins.moments import now
 from agents.runs.claims import wake
 from agents.runs.models import ENDED, Callback, InputRequest, InputState, Run
 from agents.runs.questions import answer_problem
@@ -22,6 +21,7 @@ from foundation.audit.plain import plain
 from foundation.audit.record import entry, record
 from foundation.errors import ConflictError, InvalidError
 from foundation.inputs import checked_json
+from foundation.instants import database_now
 from foundation.secrets.sealing import unseal
 
 LARGEST_ANSWER = 64 * 1024  # bytes
@@ -34,8 +34,7 @@ def answer_question(*, actor: Actor, request: InputRequest, answer: Mapping[str,
     if not actor.is_person:
         raise InvalidError("Only a person may answer an agent's question.")
     found = InputRequest.objects.select_for_update(of=("self",)).select_related("run").get(pk=request.pk)
-    with connection.cursor() as cursor:
-        moment = now(cursor)
+    moment = database_now()
     if found.state != InputState.OPEN or found.expires_at <= moment or found.run.state in ENDED:
         raise ConflictError(f"This question is not open any more: {_standing_of(found)}.")
     given = checked_json(answer, LARGEST_ANSWER, "answer")
@@ -81,8 +80,7 @@ def receive_callback(callback_id: UUID, body: bytes, headers: Mapping[str, str],
     found = rows.filter(pk=callback_id).first()
     if found is None:
         raise UnknownError("callback")
-    with connection.cursor() as cursor:
-        moment = now(cursor)
+    moment = database_now()
     check(unseal(found.sealed_secret, context=secret_context(found.id)), headers, body, moment)
     allow_calls(found.id)
     if len(body) > LARGEST_PAYLOAD:

@@ -93,9 +93,3 @@ class TriggerForm(forms.Form):
 
     name = forms.CharField(max_length=120, help_text="Who calls it. Shown in the record.")
     agent = forms.ChoiceField(help_text="Only agents that you may start are offered: its runs begin in your name.")
-
-
-class TriggerNameForm(forms.Form):
-    """Another name."""
-
-    name = forms.CharField(max_length=120)

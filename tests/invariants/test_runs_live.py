@@ -6,6 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connections
@@ -20,10 +21,13 @@ from hypothesis.stateful import (
 )
 
 from agents.runs import calling, calls, engine
-from agents.runs.claims import Change, StaleLeaseError, claim, due, hold, wake
+from agents.runs.claims import Change, Lease, StaleLeaseError, due, hold, wake
 from agents.runs.journal import engine_transaction
 from agents.runs.models import ENDED, Run, RunState, Wait
 from agents.runs.services import cancel_run
+from agents.runs.taking import take
+from agents.runs.work import load
+from agents.runs.writer import Entries, Writer
 from foundation.errors import ConflictError
 from governance.approvals.models import ApprovalRequest
 from governance.approvals.services import approve, deny
@@ -35,6 +39,12 @@ ASK_FIRST = (
     '@id("careful") @ask("May I?") @approvers("approver") @quorum("1") @expires("1h") @risk("low")\n'
     'forbid (principal, action, resource == Tool::"witness.effect") unless { context.approved };'
 )
+
+
+def claim(run: UUID, worker: str) -> Lease | None:
+    """The lease of a run for a worker of this name, if it is to be had."""
+    found = take(worker, 30, [run])
+    return found[0].lease if found else None
 
 
 def set_run(house: Any, run: Run, **values: Any) -> None:
@@ -95,20 +105,40 @@ def test_runs_outlive_the_workers_that_are_killed(
 
 def test_a_stale_worker_changes_nothing(house: Any, say: Any) -> None:
     run = house.start()
-    first = claim(run.id, "first", 30)
+    first = claim(run.id, "first")
     assert first is not None
-    assert claim(run.id, "second", 30) is None
+    assert claim(run.id, "second") is None
     set_run(house, run, lease_until=PAST)
-    second = claim(run.id, "second", 30)
+    second = claim(run.id, "second")
     assert second is not None
     assert (second.fence, second.crashes) == (first.fence + 1, 1)
     for change in (Change(), Change(state=RunState.SUCCEEDED), Change(state=RunState.WAITING, waits_for=Wait.TIMER)):
         with pytest.raises(StaleLeaseError), engine_transaction() as cursor:
-            hold(cursor, first, 30, change, steps=0, events=1)
+            hold(cursor, first, 30, change, events=1)
     with engine_transaction() as cursor:
-        hold(cursor, second, 30, Change(state=RunState.FAILED, failure="x"), steps=0, events=0)
+        hold(cursor, second, 30, Change(state=RunState.FAILED, failure="x"), events=0)
     with pytest.raises(StaleLeaseError), engine_transaction() as cursor:
-        hold(cursor, second, 30, Change(), steps=0, events=0)
+        hold(cursor, second, 30, Change(), events=0)
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_commit_on_a_stale_lease_changes_nothing(house: Any, alone: bool) -> None:
+    """As the engine writes it: with others in one transaction, or in one of its own."""
+    run = house.start()
+    (taken,) = take("first", 30, [run.id])
+    writer = Writer(load(taken))
+    set_run(house, run, lease_until=PAST)
+    assert claim(run.id, "second") is not None
+    before = Run.objects.using("engine").values().get(pk=run.id)
+    for change in (Change(), Change(state=RunState.SUCCEEDED), Change(state=RunState.WAITING, waits_for=Wait.TIMER)):
+        entries = Entries(change=change)
+        entries.event("run.waiting", {})
+        if alone:
+            entries.afterwards(lambda cursor: cursor.execute("SELECT 1"))
+        with pytest.raises(StaleLeaseError):
+            writer.write(entries)
+    assert Run.objects.using("engine").values().get(pk=run.id) == before
+    assert house.events(run) == ["run.queued"]
 
 
 def test_a_worker_that_wakes_up_late_has_no_say(house: Any, say: Any, call: Any, monkeypatch: Any) -> None:
@@ -362,7 +392,7 @@ class OneRun(RuleBasedStateMachine):
 
     @rule()
     def take_and_die(self) -> None:
-        lease = claim(self.run.id, "doomed", 30)
+        lease = claim(self.run.id, "doomed")
         if lease is not None:
             self.leases.append(lease)
             set_run(self.house, self.run, lease_until=PAST)
@@ -374,7 +404,7 @@ class OneRun(RuleBasedStateMachine):
         mine = self.row()
         try:
             with engine_transaction() as cursor:
-                hold(cursor, lease, 30, Change(), steps=0, events=0)
+                hold(cursor, lease, 30, Change(), events=0)
         except StaleLeaseError:
             assert (mine.fence, mine.state) != (lease.fence, "running")
         else:
