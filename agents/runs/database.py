@@ -16,8 +16,6 @@ _OPTIONS = " ".join(
     f"-c {option}"
     for option in (
         "TimeZone=UTC",
-        # A worker that is cut off between a statement and its commit holds locks that others wait for: not for long.
-        "idle_in_transaction_session_timeout=5000",
         # Statistics of young partitions would have the planner read whole tables; all rows here are found by key.
         "jit=off",
         "enable_seqscan=off",

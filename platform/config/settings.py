@@ -150,6 +150,9 @@ RELEASE = "0.1.0"  # as in pyproject.toml
 
 # The engine's timings, in seconds; checked at start-up (agents.runs.checks).
 RUN_LEASE_SECONDS = float(os.environ.get("REMIT_RUN_LEASE_SECONDS", "30"))
+# A worker that is cut off in the midst of a transaction holds locks that others wait for: less long than its lease.
+_IDLE = f"-c idle_in_transaction_session_timeout={int(1000 * min(5, RUN_LEASE_SECONDS / 2))}"
+DATABASES["engine"]["OPTIONS"].setdefault("options", _IDLE)
 RUN_HEARTBEAT_SECONDS = float(os.environ.get("REMIT_RUN_HEARTBEAT_SECONDS", "5"))
 RUN_MODEL_TIMEOUT_SECONDS = float(os.environ.get("REMIT_MODEL_TIMEOUT_SECONDS", "120"))
 RUN_SLOTS = int(os.environ.get("REMIT_RUN_SLOTS", "32"))
