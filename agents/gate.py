@@ -1,15 +1,17 @@
 """The door. Every act of an agent (model call, tool call, delegation, run) passes it; settings name the doorkeeper.
 
-Three verbs, so that many steps can share a commit:
+Four verbs, so that many steps can share a commit:
 
 * `prepare(actions)` gives verdicts, with no locks and before any transaction;
+* `assume(batch, verdicts, settlements)` gathers what is to be written if nothing stands against it, with what refuses
+  all of it if something does: one statement then decides and writes. Usually that is all;
 * `commit(batch, verdicts, settlements)` runs inside the transaction that writes the intents, and the outcomes before
   them;
 * `settle(batch, settlements)` runs inside the transaction that writes the outcomes.
 
 A batch is asked like a cursor, and writes what it gathered with one statement when the transaction ends.
 
-Nothing that has an effect or a cost happens without all three. No gate, or no policy, means refused.
+Nothing that has an effect or a cost happens without them. No gate, or no policy, means refused.
 """
 
 import hashlib
@@ -198,6 +200,12 @@ class Gate(Protocol):
 
     def prepare(self, actions: Sequence[Action]) -> list[Verdict]:
         """Judge actions: no locks, no writes; an error is a denial."""
+
+    def assume(
+        self, batch: Batch, verdicts: Sequence[Verdict], settlements: Sequence[Settlement]
+    ) -> tuple[list[Admission], list[int]] | None:
+        """As `commit`, without a look: what was gathered raises an error of the database, and writes nothing, unless
+        `commit` would come to the same. None: this has to be looked at, and nothing was gathered."""
 
     def commit(
         self, batch: Batch, verdicts: Sequence[Verdict], settlements: Sequence[Settlement]

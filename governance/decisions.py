@@ -14,7 +14,7 @@ INSERT INTO policies_policydecision (id, organisation_id, target_id, run_id, ste
     reasons, determinants, digest, generation, facts, facts_digest, at)
 SELECT id, organisation_id, target_id, run_id, step, kind, name, effect, policy_effect, reasons, determinants, digest,
     generation, facts, facts_digest, statement_timestamp()
-FROM given, json_to_recordset(rows->'decisions') AS x(id uuid, organisation_id uuid, target_id uuid, run_id uuid,
+FROM json_to_recordset(:decisions) AS x(id uuid, organisation_id uuid, target_id uuid, run_id uuid,
     step int, kind text, name text, effect text, policy_effect text, reasons jsonb, determinants jsonb, digest text,
     generation bigint, facts jsonb, facts_digest text)
 """

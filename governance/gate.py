@@ -51,6 +51,31 @@ class Doorkeeper:
         write_down(batch, decided)
         return admissions, booked
 
+    def assume(
+        self, batch: Batch, verdicts: Sequence[Verdict], settlements: Sequence[Settlement]
+    ) -> tuple[list[Admission], list[int]] | None:
+        """Allow what was judged so, if policies, definitions and budgets are as they were: the statement looks."""
+        forces = {one.action.organisation: (one.generation, one.action.configuration) for one in verdicts}
+        if not all(_is_plain(one, forces) for one in verdicts):
+            return None
+        books = Books.assumed([one.action for one in verdicts], settlements)
+        if books is None:
+            return None
+        booked = [books.settle(settlement) for settlement in settlements]
+        for verdict in verdicts:
+            if verdict.action.kind is ActionKind.RUN_START:
+                books.open_run(verdict.action)
+            if books.reserve(verdict.action):
+                return None
+        if forces:
+            batch.add("force", _IN_FORCE, [{"o": one, "g": force[0], "c": force[1]} for one, force in forces.items()])
+            batch.answer("in force", _ALL_IN_FORCE)
+        books.ask(batch)
+        books.write(batch)
+        admissions = [Admission(effect=Effect.ALLOW, reasons=verdict.reasons) for verdict in verdicts]
+        write_down(batch, list(zip(verdicts, admissions, strict=True)))
+        return admissions, booked
+
     def settle(self, batch: Batch, settlements: Sequence[Settlement]) -> list[int]:
         """Book the costs; the amounts booked."""
         books = Books.opened(batch, [], settlements)
@@ -127,6 +152,24 @@ def _answer(asked: approvals.Standing) -> str:
             return "This approval was already used."
     return ""
 
+
+def _is_plain(verdict: Verdict, forces: Mapping[UUID, tuple[int, int]]) -> bool:
+    """Whether nothing but money, policies and definitions can stand against it."""
+    action = verdict.action
+    return (
+        verdict.effect is Effect.ALLOW and not verdict.standing and not action.stubbed
+        and forces[action.organisation] == (verdict.generation, action.configuration)
+    )  # fmt: skip
+
+
+# As `_FORCE` below: whatever is not as it was judged is not found.
+_IN_FORCE = """
+SELECT g.id FROM json_to_recordset(:force) AS x(o uuid, g bigint, c bigint)
+JOIN policies_policygeneration g ON g.organisation_id = x.o AND g.number = x.g
+WHERE coalesce((SELECT c.number FROM organisations_configuration c WHERE c.organisation_id = x.o), 0) = x.c
+ORDER BY g.organisation_id FOR SHARE OF g
+"""
+_ALL_IN_FORCE = "1 / (SELECT count(*) = json_array_length(:force) FROM force)::int"
 
 # Policies are locked against a change until this transaction ends; a change of definitions is seen, not stopped.
 _FORCE = """

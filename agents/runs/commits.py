@@ -139,7 +139,7 @@ UPDATE runs_run r SET
     admitted = r.admitted OR x.admitted,
     crashes = CASE WHEN x.progressed THEN 0 ELSE r.crashes + x.crashed::int END,
     ended_at = CASE WHEN x.ended THEN clock_timestamp() END
-FROM given, json_to_recordset(rows->'held') AS x(id uuid, fence bigint, lease float, state text, failure text,
+FROM json_to_recordset(:held) AS x(id uuid, fence bigint, lease float, state text, failure text,
     output jsonb, waits_for text, waits_on uuid, wake_at timestamptz, steps int, events int, cost bigint,
     input_tokens bigint, output_tokens bigint, rehearsed bool, admitted bool, progressed bool, crashed bool,
     ended bool, begins bool)
@@ -150,12 +150,12 @@ RETURNING r.id, r.events_written, r.pause_requested
 """
 # Refuses when a lease is stale or a run is to end, when one that is to pause would begin an act, and when one would
 # wait for the end of a pause that has ended: nothing is then written at all.
-_ALL_HELD = "1 / ((SELECT count(*) FROM held) = json_array_length(rows->'held'))::int"
+_ALL_HELD = "1 / ((SELECT count(*) FROM held) = json_array_length(:held))::int"
 _HELD_ROWS = "(SELECT json_agg(json_build_array(id, events_written, pause_requested)) FROM held)"
 _FINISHED = """
 UPDATE runs_step s SET state = x.state, output = x.output, label = coalesce(x.label, s.label), usage = x.usage,
     cost = x.cost, error = x.error, ended_at = CASE WHEN x.state <> 'unknown' THEN clock_timestamp() END
-FROM given, json_to_recordset(rows->'finished') AS x(run_id uuid, number int, state text, output jsonb, label jsonb,
+FROM json_to_recordset(:finished) AS x(run_id uuid, number int, state text, output jsonb, label jsonb,
     usage jsonb, cost bigint, error text)
 WHERE s.run_id = x.run_id AND s.number = x.number AND s.state IN ('intended', 'waiting', 'unknown')
 """
@@ -165,36 +165,61 @@ INSERT INTO runs_step (run_id, number, organisation_id, kind, state, attempt, na
 SELECT run_id, number, organisation_id, kind, state, attempt, name, call_id, effect, idempotency_key, digest,
     decision_id, verdict, input, output, label, provenance, '{}', 0, child_id, error, clock_timestamp(),
     CASE WHEN state NOT IN ('intended', 'waiting') THEN clock_timestamp() END
-FROM given, json_to_recordset(rows->'added') AS x(run_id uuid, number int, organisation_id uuid, kind text, state text,
+FROM json_to_recordset(:added) AS x(run_id uuid, number int, organisation_id uuid, kind text, state text,
     attempt int, name text, call_id text, effect text, idempotency_key text, digest text, decision_id uuid,
     verdict jsonb, input jsonb, output jsonb, label jsonb, provenance jsonb, child_id uuid, error text)
 """
 _TOLD = """
 INSERT INTO runs_event (run_id, number, organisation_id, kind, data, at)
 SELECT x.run_id, h.events_written - x.before_last, x.organisation_id, x.kind, x.data, clock_timestamp()
-FROM given, json_to_recordset(rows->'told') AS x(run_id uuid, before_last int, organisation_id uuid, kind text,
+FROM json_to_recordset(:told) AS x(run_id uuid, before_last int, organisation_id uuid, kind text,
     data jsonb) JOIN held h ON h.id = x.run_id
 """
 _LABELLED = """
 UPDATE runs_session s SET label = x.label
-FROM given, json_to_recordset(rows->'labelled') AS x(id uuid, label jsonb) WHERE s.id = x.id
+FROM json_to_recordset(:labelled) AS x(id uuid, label jsonb) WHERE s.id = x.id
 """
 _BELL = """
 pg_notify('remit_events', (SELECT string_agg(DISTINCT run_id::text, ',')
-    FROM given, json_to_recordset(rows->'told') AS x(run_id uuid)))
+    FROM json_to_recordset(:told) AS x(run_id uuid)))
 """
 
 
-def write(cursor: Cursor, commits: Sequence[Commit], writer: Cursor | None = None) -> None:
-    """Write commits in the caller's transaction; `writer` is a raw cursor of the same, as `Batch` takes it.
+def write(cursor: Cursor, commits: Sequence[Commit]) -> None:
+    """Write commits in the caller's transaction.
 
     Raises an error of the database, which ends the transaction, when a lease is stale or a run is to end.
     """
-    batch = Batch(cursor, writer)
-    _admit(batch, commits)
+    batch = Batch(cursor)
+    verdicts, settlements = _acts(commits)
+    _fill(commits, *get_gate().commit(batch, verdicts, settlements))
     for one in commits:
         for act in one.entries.sooner:
             act(cursor)
+    _flush(batch, commits)
+    for one in commits:
+        for act in one.entries.later:
+            act(cursor)
+
+
+def write_at_once(cursor: Cursor, commits: Sequence[Commit]) -> bool:
+    """Write commits with one statement of a raw cursor, a transaction by itself, if all their acts are allowed.
+
+    False if there is more to it: nothing was written, and `write` does it. Raises as `write`, and also where `write`
+    would refuse an act.
+    """
+    batch = Batch(cursor, is_raw=True)
+    assumed = get_gate().assume(batch, *_acts(commits))
+    if assumed is None:
+        return False
+    _fill(commits, *assumed)
+    if not all(one.entries.is_shareable for one in commits):
+        return False
+    _flush(batch, commits)
+    return True
+
+
+def _flush(batch: Batch, commits: Sequence[Commit]) -> None:
     _gather(batch, commits)
     record(*(line for one in commits for line in _told(one)), cursor=batch)
     began = time.monotonic()
@@ -205,16 +230,17 @@ def write(cursor: Cursor, commits: Sequence[Commit], writer: Cursor | None = Non
     for one in commits:
         one.last_event, one.is_pausing = found[str(one.work.run.id)]
         one.began = began
-        for act in one.entries.later:
-            act(cursor)
 
 
-def _admit(batch: Batch, commits: Sequence[Commit]) -> None:
-    """Ask the gate for all of them at once, book what the former acts cost, and let each fill its entries."""
-    gate, judged = get_gate(), [one for one in commits if one.verdict is not None]
-    settlements = [_settlement(one, pending) for one in commits for pending in one.all_outcomes]
+def _acts(commits: Sequence[Commit]) -> tuple[list[Verdict], list[Settlement]]:
+    judged = [one for one in commits if one.verdict is not None]
     verdicts = [verdict for one in judged for verdict in (one.opening, one.verdict) if verdict is not None]
-    admissions, booked = gate.commit(batch, verdicts, settlements)
+    return verdicts, [_settlement(one, pending) for one in commits for pending in one.all_outcomes]
+
+
+def _fill(commits: Sequence[Commit], admissions: Sequence[Admission], booked: Sequence[int]) -> None:
+    """Let each fill its entries as the gate admitted its act, and know what its former ones cost."""
+    judged = [one for one in commits if one.verdict is not None]
     answers = iter(admissions)
     for one in judged:
         if one.opening is not None and (opened := next(answers)).effect is not Effect.ALLOW and not opened.retry:

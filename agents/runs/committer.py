@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.db import Error
+from psycopg import IntegrityError, RawCursor
+from psycopg.errors import DivisionByZero
 
 from agents.runs.claims import StaleLeaseError
-from agents.runs.commits import Commit, write
+from agents.runs.commits import Commit, write, write_at_once
 from agents.runs.database import engine_pool
 from agents.runs.journal import engine_transaction
 
@@ -161,8 +163,15 @@ def why_not(commit: Commit, error: Exception) -> Exception:
 
 
 def _write(commits: list[Commit]) -> None:
-    with engine_pool().connection() as connection, connection.cursor() as cursor:
-        write(cursor, commits)
+    with engine_pool().connection() as connection:
+        try:
+            if write_at_once(RawCursor(connection), commits):
+                return
+        except (DivisionByZero, IntegrityError):
+            # Something stands against one of them at least.
+            pass
+        with connection.transaction(), connection.cursor() as cursor:
+            write(cursor, commits)
 
 
 committer = Committer()

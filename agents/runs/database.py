@@ -37,7 +37,14 @@ def engine_pool() -> ConnectionPool[Connection[tuple[object, ...]]]:
         found = _pools.get(place)
         if found is None:
             found = _pools[place] = ConnectionPool(
-                engine_address(), open=True, min_size=0, max_size=_MOST, timeout=10, max_idle=60, name="commits"
+                engine_address(),
+                kwargs={"autocommit": True},
+                open=True,
+                min_size=0,
+                max_size=_MOST,
+                timeout=10,
+                max_idle=60,
+                name="commits",
             )
         return found
 

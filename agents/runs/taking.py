@@ -73,7 +73,7 @@ def take(worker: str, lease_seconds: float, runs: Sequence[UUID] = (), more: int
 
 
 def _take(values: dict[str, Any]) -> list[Taken]:
-    with engine_pool().connection() as connection:
+    with engine_pool().connection() as connection, connection.transaction():
         rows = connection.execute(_TAKE, values).fetchall()
         begun = [run for row in rows if (run := _run(row)).steps_written]
         steps = connection.execute(_STEPS, ([run.id for run in begun],)).fetchall() if begun else []

@@ -13,6 +13,7 @@ from uuid import UUID
 from agents.gate import Action, ActionKind, Settlement
 from foundation.batches import Batch, Cursor
 from foundation.ids import uuid7
+from governance.budgets.assumed import Assumed, Place, ask, places_here
 from governance.budgets.held import Hold, held_here
 
 # Of a monthly budget the latest row counts; if it is of a month gone by, this month's has to be made first.
@@ -46,48 +47,46 @@ ON CONFLICT ON CONSTRAINT budget_once DO NOTHING
 
 _LINEAGE = "SELECT lineage FROM organisations_granttarget WHERE id = %s AND organisation_id = %s"
 
-_HELD = """
-SELECT id, amount, budgets, currency FROM budgets_reservation WHERE id = ANY(%s) AND state = 'held' ORDER BY id
-FOR UPDATE
-"""
-
 _OPENED = """
 INSERT INTO budgets_budget (id, organisation_id, scope, scope_id, target_id, period, starts_at, currency, "limit",
     settled, reserved, overrun)
 SELECT id, organisation_id, 'run', scope_id, target_id, 'total', to_timestamp(0), currency, "limit", settled, reserved,
     overrun
-FROM given, json_to_recordset(rows->'opened') AS x(id uuid, organisation_id uuid, scope_id uuid, target_id uuid,
+FROM json_to_recordset(:opened) AS x(id uuid, organisation_id uuid, scope_id uuid, target_id uuid,
     currency text, "limit" bigint, settled bigint, reserved bigint, overrun bigint)
 """
 _MOVED = """
 UPDATE budgets_budget b SET reserved = b.reserved + x.reserved, settled = b.settled + x.settled,
     overrun = b.overrun + x.overrun
-FROM given, json_to_recordset(rows->'moved') AS x(id uuid, reserved bigint, settled bigint, overrun bigint)
+FROM json_to_recordset(:moved) AS x(id uuid, reserved bigint, settled bigint, overrun bigint)
 WHERE b.id = x.id
 """
 _HELD = """
 INSERT INTO budgets_reservation (id, organisation_id, run_id, budgets, amount, currency, state)
 SELECT id, organisation_id, run_id, budgets, amount, currency, 'held'
-FROM given, json_to_recordset(rows->'holds') AS x(id uuid, organisation_id uuid, run_id uuid, budgets jsonb,
+FROM json_to_recordset(:holds) AS x(id uuid, organisation_id uuid, run_id uuid, budgets jsonb,
     amount bigint, currency text)
 """
 _SETTLED = """
 UPDATE budgets_reservation r SET state = x.state, settled = x.settled, settled_at = clock_timestamp()
-FROM given, json_to_recordset(rows->'settled') AS x(id uuid, state text, settled bigint)
+FROM json_to_recordset(:settled) AS x(id uuid, state text, settled bigint)
 WHERE r.id = x.id AND r.state = 'held' RETURNING r.id
 """
 # Refuses when a reservation was settled by somebody else: nothing is then written at all.
-_ALL_SETTLED = "1 / ((SELECT count(*) FROM settled) = json_array_length(rows->'settled'))::int"
+_ALL_SETTLED = "1 / ((SELECT count(*) FROM settled) = json_array_length(:settled))::int"
 _BOOKED = """
 INSERT INTO budgets_ledgerentry (id, organisation_id, run_id, decision_id, kind, amount, currency, at)
 SELECT id, organisation_id, run_id, decision_id, kind, amount, currency, clock_timestamp()
-FROM given, json_to_recordset(rows->'booked') AS x(id uuid, organisation_id uuid, run_id uuid, decision_id uuid,
+FROM json_to_recordset(:booked) AS x(id uuid, organisation_id uuid, run_id uuid, decision_id uuid,
     kind text, amount bigint, currency text)
 """
 _HELD_BY_OTHERS = """
 SELECT id, amount, budgets, currency FROM budgets_reservation WHERE id = ANY(%s) AND state = 'held' ORDER BY id
 FOR UPDATE
 """
+
+
+_ENOUGH = 2**62  # micro-units, taken for free as long as nobody has looked
 
 
 @dataclass(slots=True)
@@ -99,6 +98,7 @@ class _Row:
     free: int
     overrun: int
     is_past: bool
+    pays: bool = True
     reserved_more: int = 0
     settled_more: int = 0
     overrun_more: int = 0
@@ -124,6 +124,7 @@ class Books:
     new_holds: list[dict[str, Any]] = field(default_factory=list)
     settled: list[dict[str, Any]] = field(default_factory=list)
     booked: list[dict[str, Any]] = field(default_factory=list)
+    looked_at: list[tuple[UUID, str, UUID]] = field(default_factory=list)
     _lineages: dict[UUID, tuple[UUID, ...]] = field(default_factory=dict)
 
     @classmethod
@@ -140,6 +141,42 @@ class Books:
             "ids": list({one: None for hold in books.holds.values() for one in hold.budgets}),
         }
         return books
+
+    @classmethod
+    def assumed(cls, actions: Sequence[Action], settlements: Sequence[Settlement]) -> "Books | None":
+        """Books that were not looked into: what they say holds if `ask` finds it so. None if too little is known.
+
+        Whatever is free is taken for enough.
+        """
+        books = cls()
+        holds = {one.decision: held_here.find(one.decision) for one in settlements}
+        books.holds = {decision: hold for decision, hold in holds.items() if hold is not None}
+        if len(books.holds) < len(settlements):
+            return None
+        opened = {action.run for action in actions if action.kind is ActionKind.RUN_START}
+        for action in filter(_is_paid, actions):
+            books._lineages[action.agent] = action.lineage
+            for organisation, kind, scope in books._keys_of(action):
+                if scope in books.scopes or scope in opened:
+                    continue
+                if (places := places_here.find(scope)) is None:
+                    return None
+                rows = [_Row(one.id, one.scope, scope, one.currency, _ENOUGH, 0, is_past=False) for one in places]
+                books.scopes[scope] = rows
+                books.rows |= {row.id: row for row in rows}
+                if kind != "run":
+                    books.looked_at.append((organisation, kind, scope))
+        for hold in books.holds.values():
+            for one in hold.budgets:
+                if one not in books.rows:
+                    books.rows[one] = _Row(one, "", one, hold.currency, _ENOUGH, 0, is_past=False, pays=False)
+        return books
+
+    def ask(self, batch: Batch) -> None:
+        """Have the statement find out whether what was assumed is so."""
+        ask(batch, self.looked_at, [
+            Assumed(row.id, row.reserved_more + row.settled_more, row.pays, row.currency) for row in self.rows.values()
+        ])  # fmt: skip
 
     @classmethod
     def opened(cls, cursor: Cursor, actions: Sequence[Action], settlements: Sequence[Settlement]) -> "Books":
@@ -171,6 +208,7 @@ class Books:
         opened = {"id": row.id, "organisation_id": action.organisation, "scope_id": action.run,
                   "target_id": action.agent, "currency": action.currency, "limit": action.run_budget}  # fmt: skip
         self.newly_opened.append((opened, row))
+        places_here.keep(action.run, (Place(row.id, row.scope, row.currency),))
 
     def reserve(self, action: Action) -> str:
         """Hold an act's upper bound in every scope; empty, or why it does not fit. Refuses what it does not know."""
@@ -242,10 +280,16 @@ class Books:
             self.rows[row.id] = row
             if row.scope_id in wanted:
                 self.scopes.setdefault(row.scope_id, []).append(row)
+        for scope in wanted:
+            rows = self.scopes.get(scope, ())
+            places_here.keep(scope, tuple(Place(row.id, row.scope, row.currency) for row in rows))
 
     def _keys(self, cursor: Cursor, action: Action) -> Iterable[tuple[UUID, str, UUID]]:
         if action.agent not in self._lineages:
             self._lineages[action.agent] = action.lineage or _lineage(cursor, action)
+        return self._keys_of(action)
+
+    def _keys_of(self, action: Action) -> Iterable[tuple[UUID, str, UUID]]:
         own = {action.organisation: "organisation", action.agent: "agent", action.run: "run"}
         own |= dict.fromkeys(action.line, "run")
         for scope in self._scopes(action):

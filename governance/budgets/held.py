@@ -21,7 +21,7 @@ class Hold:
 
 
 class HeldHere:
-    """The holds that this process has made, by decision. Each is taken once."""
+    """The holds that this process has made, by decision."""
 
     def __init__(self) -> None:
         self._holds: OrderedDict[UUID, Hold] = OrderedDict()
@@ -33,6 +33,10 @@ class HeldHere:
             self._holds[decision] = hold
             while len(self._holds) > _KEPT:
                 self._holds.popitem(last=False)
+
+    def find(self, decision: UUID) -> Hold | None:
+        """A hold, which is kept."""
+        return self._holds.get(decision)
 
     def take(self, decision: UUID) -> Hold | None:
         """A hold, which is then forgotten."""

@@ -1,9 +1,10 @@
 """Many writes, one statement: a round trip costs more than the rows that go with it.
 
 What a transaction has to know it asks for at once; what it only has to write is gathered as plain values, each table's
-rows under a name, and sent as one JSON document to one statement whose parts insert and update from it.
+rows under a name, and sent as JSON, a parameter for each name, to one statement whose parts insert and update from it.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Protocol
@@ -27,12 +28,12 @@ class Cursor(Protocol):
 class Batch:
     """The writes of one transaction. It asks like a cursor; `add` waits for `flush`.
 
-    `writer` is a cursor of the same transaction that takes `$1` for a parameter (psycopg's RawCursor): it sends a
-    long statement as it is, where others look through it for placeholders each time.
+    `is_raw`: the cursor takes `$1` for a parameter (psycopg's RawCursor): it sends a long statement as it is, where
+    others look through it for placeholders each time.
     """
 
-    def __init__(self, cursor: Cursor, writer: Cursor | None = None) -> None:
-        self.cursor, self._writer = cursor, writer
+    def __init__(self, cursor: Cursor, *, is_raw: bool = False) -> None:
+        self.cursor, self._is_raw = cursor, is_raw
         self._parts: dict[str, str] = {}
         self._rows: dict[str, list[Mapping[str, Any]]] = {}
         self._answers: dict[str, str] = {}
@@ -52,8 +53,8 @@ class Batch:
     def add(self, name: str, sql: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Gather rows for a part.
 
-        `sql` is a statement that reads them from `given, json_to_recordset(rows->'<name>') AS x(…)`. What is added
-        under a name again comes to the rows that are there.
+        `sql` is a statement that reads them from `json_to_recordset(:name) AS x(…)`. What is added under a name again
+        comes to the rows that are there.
         """
         found = list(rows)
         if found:
@@ -61,23 +62,36 @@ class Batch:
             self._rows.setdefault(name, []).extend(found)
 
     def answer(self, name: str, expression: str) -> None:
-        """An expression over `given` and the parts, whose value `flush` gives under the name."""
+        """An expression over the parts and their rows (`:name`), whose value `flush` gives under the name.
+
+        They are worked out in the order in which they were added, each with the parts that it speaks of; the other
+        parts follow.
+        """
         self._answers[name] = expression
 
     def flush(self) -> dict[str, Any]:
         """Write all that was gathered; the answers by name. Raises an error of the database."""
         if not self._parts and not self._answers:
             return {}
-        cursor, mark = (self.cursor, "%s") if self._writer is None else (self._writer, "$1")
-        statement = _statement(mark, tuple(self._parts.items()), tuple(self._answers.values()))
-        cursor.execute(statement, (orjson.dumps(self._rows).decode(),))
-        answers = dict(zip(self._answers, cursor.fetchone(), strict=False))
+        rows = {name: orjson.dumps(some).decode() for name, some in self._rows.items()}
+        parts, answers = tuple(self._parts.items()), tuple(self._answers.values())
+        statement = _statement(parts, answers, is_raw=self._is_raw)
+        self.cursor.execute(statement, [rows[name] for name in self._parts] if self._is_raw else rows)
+        found = dict(zip(self._answers, self.cursor.fetchone(), strict=False))
         self._parts, self._rows, self._answers = {}, {}, {}
-        return answers
+        return found
 
 
 @lru_cache(maxsize=256)
-def _statement(mark: str, parts: tuple[tuple[str, str], ...], answers: tuple[str, ...]) -> str:
-    written = "".join(f",\n{name} AS ({sql})" for name, sql in parts)
-    wanted = ", ".join(answers) or "1"
-    return f"WITH given AS MATERIALIZED (SELECT {mark}::json AS rows){written}\nSELECT {wanted} FROM given"  # noqa: S608 - parts of ours
+def _statement(parts: tuple[tuple[str, str], ...], answers: tuple[str, ...], *, is_raw: bool) -> str:
+    written = ",\n".join(f"{name} AS ({sql})" for name, sql in parts)
+    places = {name: place for place, (name, _) in enumerate(parts, 1)}
+    text = f"{f'WITH {written} ' if parts else ''}SELECT {', '.join(answers) or '1'}"
+
+    def mark(found: re.Match[str]) -> str:
+        return f"${places[found[1]]}::json" if is_raw else f"%({found[1]})s::json"
+
+    return _ROWS.sub(mark, text)
+
+
+_ROWS = re.compile(r"(?<!:):([a-z]+)\b")

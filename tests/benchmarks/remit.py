@@ -108,7 +108,15 @@ class Remit:
         return round(1e3 * median(times), 2)
 
     def measure(self, load: Load, seconds: float, rate: float, profile: str = "") -> dict[str, Any]:
-        """Load for so many seconds. `rate` is what to expect, in steps a second: so many runs are queued before."""
+        """Load for so many seconds. `rate` is what to expect, in steps a second: so many runs are queued before.
+
+        Where they were not enough, it is measured again with more: else the queue is measured.
+        """
+        while (found := self._measure(load, seconds, rate, profile))["queue_ran_dry"]:
+            rate *= 2
+        return found
+
+    def _measure(self, load: Load, seconds: float, rate: float, profile: str) -> dict[str, Any]:
         share = load.at_once // load.processes
         environment = self.environment | {"REMIT_POOL_SIZE": str(min(2 * share, 64))}
         warm = [self.runs(_WARM) for _ in range(load.processes)]

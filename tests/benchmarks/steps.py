@@ -25,7 +25,7 @@ from tests.benchmarks.remit import Remit  # noqa: E402
 from tests.benchmarks.resume import resume  # noqa: E402
 from tests.benchmarks.statements import PRELOADED, reset, statements  # noqa: E402
 
-_GUESS = 150.0  # steps a second, before anything was measured
+_GUESS = 400.0  # steps a second, before anything was measured
 
 
 def arguments() -> argparse.Namespace:

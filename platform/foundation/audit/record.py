@@ -34,7 +34,7 @@ _COLUMNS = (
 # One parameter, whatever the number of entries: the statement is the same, and is prepared once.
 _ADD = f"""
 INSERT INTO audit_auditentry ({", ".join(_COLUMNS)})
-SELECT {", ".join(_COLUMNS)} FROM given, json_to_recordset(rows->'entries') AS x(id uuid, organisation_id uuid,
+SELECT {", ".join(_COLUMNS)} FROM json_to_recordset(:entries) AS x(id uuid, organisation_id uuid,
     actor_kind text, actor_id uuid, actor_name text, actor_chain jsonb, method text, action text, target_kind text,
     target_id uuid, target_name text, outcome text, reason text, details jsonb, body_digest text, run_id uuid, step int,
     request_id text, address text)
