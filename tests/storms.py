@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from django.db import Error, connections
 
-from agents.runs.models import ENDED, Run, RunState, Step, StepState
+from agents.runs.models import ENDED, WORKER_LOCKS, Run, RunState, Step, StepState
 from agents.runs.services import resolve_unknown
 from agents.runs.tasks import ring
 from config.launch.cluster import Cluster
@@ -53,11 +53,13 @@ class Storm:
         return fault != "kill" or (not self.stalled and self.heard() == len(self.workers))
 
     def heard(self) -> int:
-        """How many workers have said lately that they live."""
+        """How many workers have said lately that they live, and have not died since."""
         with superuser() as database:
             row = database.execute(
-                "SELECT count(*) FROM runs_heartbeat WHERE kind = 'worker' AND number <> 0 "
-                "AND seen_at > clock_timestamp() - interval '2 s'"
+                "SELECT count(*) FROM runs_heartbeat h JOIN pg_locks l ON l.locktype = 'advisory' AND l.classid = %s "
+                "AND l.objid = h.number AND l.granted WHERE h.kind = 'worker' AND h.number <> 0 "
+                "AND h.seen_at > clock_timestamp() - interval '2 s'",
+                [WORKER_LOCKS],
             ).fetchone()
         return int(row[0]) if row else 0
 
@@ -88,7 +90,10 @@ class Storm:
             self.broker("purge")
             return
         with superuser() as database:
-            database.execute("DELETE FROM pgmq.q_remit")
+            # A bell that a stalled worker has in its hand is not waited for: who should let it go on meanwhile?
+            database.execute(
+                "DELETE FROM pgmq.q_remit WHERE msg_id IN (SELECT msg_id FROM pgmq.q_remit FOR UPDATE SKIP LOCKED)"
+            )
 
     def relent(self) -> None:
         """Connections that have stalled for long enough go on."""

@@ -1,7 +1,8 @@
 """Group commit: the runs of this process that are ready at the same moment share one transaction, and one fsync.
 
 A run alone commits for itself at once. Where several run, whoever comes first leads: it waits a moment for the others,
-takes what is there, writes it, and hands over. A member that cannot be written together is written by itself.
+takes what is there, writes it, and hands over. Against whom something stands is written by itself, the others without
+it: if all of them went alone, they would wait for one another's locks, lose their leases, and so on.
 """
 
 import threading
@@ -9,9 +10,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psycopg
 from django.db import Error
-from psycopg import IntegrityError, RawCursor
-from psycopg.errors import DivisionByZero
+from psycopg import IntegrityError, OperationalError, RawCursor
+from psycopg.errors import DeadlockDetected, DivisionByZero
 
 from agents.runs.claims import StaleLeaseError
 from agents.runs.commits import Commit, write, write_at_once
@@ -97,14 +99,7 @@ class Committer:
 
     def _lead(self, own: _Turn) -> None:
         group = self._gather(own)
-        try:
-            if len(group) == 1 and self._present <= 1:
-                _write([own.commit])
-            else:
-                _write([turn.commit for turn in group])
-        except Exception as error:  # noqa: BLE001 - each member finds out for itself what is wrong
-            for turn in group:
-                turn.error = error
+        _write_all(group)
         self._hand_over()
         for turn in group:
             if turn is not own:
@@ -128,6 +123,47 @@ class Committer:
             if self._waiting:
                 self._waiting[0].leads = True
                 self._waiting[0].signal.release()
+
+
+def _write_all(turns: list[_Turn]) -> None:
+    """Write commits together, as far as that goes; the others get their error."""
+    try:
+        _write([turn.commit for turn in turns])
+    except Exception as error:  # noqa: BLE001 - each member finds out for itself what is wrong
+        if len(turns) == 1 or (isinstance(error, OperationalError) and not isinstance(error, DeadlockDetected)):
+            for turn in turns:
+                turn.error = error
+            return
+        for part in _apart(turns, error):
+            _write_all(part)
+
+
+def _apart(turns: list[_Turn], error: Exception) -> list[list[_Turn]]:
+    """Those against whom nothing is seen to stand; if that is all of them, in two halves."""
+    runs = [turn.commit.work for turn in turns]
+    try:
+        with engine_pool().connection() as connection:
+            rows = connection.execute(
+                _WELL, ([one.run.id for one in runs], [one.lease.fence for one in runs],
+                        [one.run.pause_requested for one in runs])
+            ).fetchall()  # fmt: skip
+    except psycopg.Error:
+        rows = []
+    well = {row[0] for row in rows}
+    rest = [turn for turn in turns if turn.commit.work.run.id in well]
+    if len(rest) == len(turns):
+        return [turns[: len(turns) // 2], turns[len(turns) // 2 :]]
+    for turn in turns:
+        if turn.commit.work.run.id not in well:
+            turn.error = error
+    return [rest] if rest else []
+
+
+_WELL = """
+SELECT r.id FROM unnest(%s::uuid[], %s::bigint[], %s::bool[]) AS x(id, fence, pausing)
+JOIN runs_run r ON r.id = x.id AND r.fence = x.fence AND r.state = 'running' AND NOT r.cancel_requested
+    AND r.deadline > clock_timestamp() AND r.pause_requested = x.pausing
+"""
 
 
 def commit_alone(commit: Commit) -> None:

@@ -80,9 +80,10 @@ SELECT id, organisation_id, run_id, decision_id, kind, amount, currency, clock_t
 FROM json_to_recordset(:booked) AS x(id uuid, organisation_id uuid, run_id uuid, decision_id uuid,
     kind text, amount bigint, currency text)
 """
+# Without a lock: whoever settles it meanwhile has the budgets locked, and would wait for this row while this waits for
+# the budgets. What is held never changes; that nobody else has settled it, the statement that does so sees itself.
 _HELD_BY_OTHERS = """
 SELECT id, amount, budgets, currency FROM budgets_reservation WHERE id = ANY(%s) AND state = 'held' ORDER BY id
-FOR UPDATE
 """
 
 

@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.external(programs=("ip",))]
 
 RUNS = 40
 EFFECTS = ["effect", "idempotent", "effect"]
+SLOTS = 4  # runs at a time, of each worker
 _TRY = """
 import json, socket, sys
 def answers(port):
@@ -67,7 +68,7 @@ def hosts(monkeypatch: pytest.MonkeyPatch, make_house: Any, say: Any, call: Any,
         workers = []
         for name, way in (("near", {}), ("far", through(cluster.environment(), there.gateway, cluster.port))):
             (tmp_path / name).mkdir()
-            workers.append(Worker(tmp_path / name, allowed, **way))
+            workers.append(Worker(tmp_path / name, allowed, REMIT_RUN_SLOTS=str(SLOTS), **way))
         near, far = workers
         far.command = there.inside(*far.command)
         # Each host has a model on its own loopback.
@@ -124,6 +125,6 @@ def check(hosts: Hosts, runs: list[Any]) -> None:
     keys = [key for effect, key, _ in house.lines() if effect == "effect"]
     assert len(keys) == len(set(keys))
     doubtful = [run for run in runs if not house.is_over(run)]
-    assert len(doubtful) <= 4, "no more than the worker there had slots"
+    assert len(doubtful) <= SLOTS, "no more than the worker there had slots"
     ended = [run for run in runs if house.is_over(run)]
     assert {house.read(run).state for run in ended} == {"succeeded"}

@@ -12,10 +12,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from agents.registry.models import Agent
 from agents.registry.services import publish_version, serve_version
 from agents.runs import engine
-from agents.runs.claims import claim
 from agents.runs.control import pause_run, resume_run
 from agents.runs.models import ENDED, Callback, InputRequest, Run, Step
 from agents.runs.services import cancel_run
+from agents.runs.taking import take
 from agents.runs.waits import answer_question, receive_callback, show_secret
 from foundation.api.signatures import sign
 from foundation.errors import ConflictError
@@ -54,7 +54,7 @@ class Family(RuleBasedStateMachine):
     @rule(place=st.integers(0, 2))
     def take_and_die(self, place: int) -> None:
         run = self.one(place)
-        if claim(run.id, "doomed", 30) is not None:
+        if take("doomed", 30, [run.id]):
             with self.house.in_tenant():
                 Run.objects.filter(pk=run.pk, crashes__gt=2).update(crashes=2)
                 Run.objects.filter(pk=run.pk).update(lease_until=PAST)
