@@ -27,7 +27,7 @@ from django.utils.module_loading import import_string
 
 from agents.labels import Label
 from foundation.batches import Batch
-from foundation.digests import canonical
+from foundation.digests import canonical, canonical_with
 
 
 class ActionKind(StrEnum):
@@ -105,6 +105,11 @@ class Action:
     answered: str = ""
 
     @cached_property
+    def arguments_text(self) -> bytes:
+        """RFC 8785 canonical JSON of the arguments."""
+        return canonical(dict(self.arguments))
+
+    @cached_property
     def digest(self) -> str:
         """SHA-256 over RFC 8785 canonical JSON of the exact act, with its algorithm tag: what an approval covers."""
         act = {
@@ -117,7 +122,7 @@ class Action:
             "target_version": self.target_version,
             "arguments": self.arguments,
         }
-        return "sha256:" + hashlib.sha256(canonical(act)).hexdigest()
+        return "sha256:" + hashlib.sha256(canonical_with(act, {"arguments": self.arguments_text})).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 
@@ -35,6 +36,8 @@ class Label:
 
     def join(self, *others: "Label") -> "Label":
         """What is known of a value made from this one and others."""
+        if all(other == self for other in others):
+            return self
         labels = (self, *others)
         untrusted = any(label.integrity is Integrity.UNTRUSTED for label in labels)
         return Label(
@@ -45,11 +48,8 @@ class Label:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, sources sorted."""
-        return {
-            "integrity": self.integrity.value,
-            "confidentiality": self.confidentiality.value,
-            "sources": sorted(self.sources),
-        }
+        integrity, confidentiality, sources = _plain(self)
+        return {"integrity": integrity, "confidentiality": confidentiality, "sources": list(sources)}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Label":
@@ -60,6 +60,11 @@ class Label:
             )
         except (KeyError, ValueError, TypeError):
             return cls(Integrity.UNTRUSTED, Confidentiality.SECRET, frozenset({"unknown"}))
+
+
+@lru_cache(maxsize=4_096)
+def _plain(label: Label) -> tuple[str, str, tuple[str, ...]]:
+    return label.integrity.value, label.confidentiality.value, tuple(sorted(label.sources))
 
 
 def join(labels: Iterable[Label]) -> Label:

@@ -50,7 +50,7 @@ def _entry(verdict: Verdict, admission: Admission) -> Entry:
     return entry(
         _actor(action), f"decision.{admission.effect}", target_kind=action.kind.value, target_id=action.target_id,
         target_name=action.target, outcome=_OUTCOMES[admission.effect], reason=" ".join(admission.reasons),
-        step=action.step, details=details,
+        step=action.step, details=details, ours=True,
     )  # fmt: skip
 
 

@@ -121,7 +121,8 @@ def _verdict(action: Action) -> Verdict:
     plain = facts.as_json()
     return Verdict(
         action=action, effect=decision.effect, reasons=decision.reasons, determinants=decision.determinants,
-        obligation=decision.obligation, generation=generation, facts=plain, facts_digest=facts_digest(plain),
+        obligation=decision.obligation, generation=generation, facts=plain,
+        facts_digest=facts_digest(plain, action.arguments_text),
         shadow=decision.shadow.effect.value if decision.shadow else "", standing="approved" if approved else "",
     )  # fmt: skip
 

@@ -1,6 +1,8 @@
 """Doing what was admitted: the calls to models and tools, outside any transaction."""
 
 import json
+import threading
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +27,7 @@ from foundation.secrets.redaction import REDACTED
 from foundation.secrets.sealing import UnsealError, unseal
 
 MAX_DEPTH = 5
+_MOST_CHECKERS = 4_096
 MAX_ERROR = 2_000  # characters of a tool's own words on its failure
 _LONGEST_NAME = 160  # characters; the columns of steps and decisions
 MAX_OUTPUT = 64 * 1024  # characters of a tool's answer that a journal keeps and a model sees
@@ -104,7 +107,7 @@ def problem_of(work: Work, name: str, arguments: dict[str, Any]) -> str:
     if name.startswith(DELEGATE):
         return delegation_problem(work, name.removeprefix(DELEGATE)) or _mismatch(DELEGATION_SCHEMA, arguments)
     if (own := work.builtins.get(name)) is not None:
-        return _mismatch(dict(own.schema), arguments) or own.problem(work, arguments)
+        return _mismatch(own.schema, arguments) or own.problem(work, arguments)
     tool = work.tools.get(name)
     if tool is None:
         return f"This agent has no tool called {name}."
@@ -199,11 +202,28 @@ def _is_callable(work: Work, name: str) -> bool:
     return tool.state == ToolState.ACTIVE and tool.connector.enabled
 
 
-def _mismatch(schema: dict[str, Any], arguments: dict[str, Any]) -> str:
-    # An own, empty registry: a schema of a tool must not make us fetch what it refers to.
-    checker = jsonschema.Draft202012Validator(schema, registry=Registry())
+_checkers: OrderedDict[int, tuple[Mapping[str, Any], jsonschema.Draft202012Validator]] = OrderedDict()
+_checkers_lock = threading.Lock()
+
+
+def _checker(schema: Mapping[str, Any]) -> jsonschema.Draft202012Validator:
+    """The validator of a schema; schemas are kept with their definitions, and so is the validator with its schema."""
+    with _checkers_lock:
+        kept = _checkers.get(id(schema))
+        if kept is not None and kept[0] is schema:
+            return kept[1]
+        # An own, empty registry: a schema of a tool must not make us fetch what it refers to.
+        made = jsonschema.Draft202012Validator(dict(schema), registry=Registry())
+        _checkers[id(schema)] = schema, made
+        while len(_checkers) > _MOST_CHECKERS:
+            _checkers.popitem(last=False)
+        return made
+
+
+def _mismatch(schema: Mapping[str, Any], arguments: dict[str, Any]) -> str:
     try:
-        first = next(iter(sorted(checker.iter_errors(arguments), key=lambda error: list(map(str, error.path)))), None)
+        errors = list(_checker(schema).iter_errors(arguments))
+        first = min(errors, key=lambda error: list(map(str, error.path)), default=None)
     except Exception as error:  # noqa: BLE001 - a schema is a stranger's: what cannot be checked is not called
         return f"The tool's schema cannot be used ({type(error).__name__}): ask whoever runs the tool."
     if first is None:

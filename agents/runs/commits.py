@@ -125,6 +125,7 @@ class Commit:
 
 
 # A lease that lasts for long enough is left as it is: the column is indexed, and a change of it touches every index.
+# `|| ''`: the planner would rather walk the index of all runs that are running than find each by its id.
 _HELD = """
 UPDATE runs_run r SET
     lease_until = CASE WHEN x.state IS NOT NULL THEN NULL
@@ -143,7 +144,7 @@ FROM json_to_recordset(:held) AS x(id uuid, fence bigint, lease float, state tex
     output jsonb, waits_for text, waits_on uuid, wake_at timestamptz, steps int, events int, cost bigint,
     input_tokens bigint, output_tokens bigint, rehearsed bool, admitted bool, progressed bool, crashed bool,
     ended bool, begins bool)
-WHERE r.id = x.id AND r.fence = x.fence AND r.state = 'running' AND (x.ended
+WHERE r.id = x.id AND r.fence = x.fence AND r.state || '' = 'running' AND (x.ended
     OR NOT r.cancel_requested AND (r.deadline > clock_timestamp() OR x.waits_for = 'person')
         AND NOT (r.pause_requested AND x.begins) AND (r.pause_requested OR x.waits_for <> 'pause'))
 RETURNING r.id, r.events_written, r.pause_requested
@@ -358,7 +359,7 @@ def _told(commit: Commit) -> list[Entry]:
             entry(
                 actor, f"{step.kind}.{outcome.state}", target_kind=step.kind, target_name=step.name,
                 outcome="ok" if good else "failed", reason=outcome.error, step=step.number,
-                details={"key": step.idempotency_key, "digest": step.digest, "attempt": step.attempt},
+                details={"key": step.idempotency_key, "digest": step.digest, "attempt": step.attempt}, ours=True,
             )
         )  # fmt: skip
     if commit.entries.state is not None:

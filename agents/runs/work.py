@@ -1,6 +1,9 @@
 """What a worker knows of a run while it holds its lease: loaded once, then kept in step with the journal."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -11,11 +14,11 @@ from agents.runs.builtins.port import Builtin, builtin, is_builtin
 from agents.runs.claims import Lease
 from agents.runs.definitions import Definitions, definitions_of
 from agents.runs.journal import ENGINE, release_connection
-from agents.runs.models import Relation, Run, Session, Step, StepKind, StepState
+from agents.runs.models import Relation, Run, Session, Step, StepState
 from agents.runs.moves import DELEGATE
 from agents.runs.player import Player, player_of
 from agents.runs.taking import Taken
-from agents.runs.window import Window
+from agents.runs.window import CALLS, Window
 from agents.tools.models import Tool
 from foundation.actors import Actor, ActorKind
 
@@ -85,18 +88,17 @@ class Work:
         release_connection()
 
     @property
-    def builtins(self) -> dict[str, Builtin]:
+    def builtins(self) -> Mapping[str, Builtin]:
         """The built-in tools that the version lists, by their names."""
-        return {name: builtin(name) for name in self.version.tools if is_builtin(name)}
+        return _builtins_among(tuple(self.version.tools))
 
     def spent_on_calls(self, name: str) -> dict[str, Any]:
         """The session's history as policies see it, calls in flight included."""
-        calls = [step for step in self.steps if step.kind in {StepKind.TOOL_CALL, StepKind.DELEGATION}]
-        sent = [step for step in calls if step.state != StepState.REFUSED]
+        sent = [step.name for step in self.steps if step.kind in CALLS and step.state != StepState.REFUSED]
         return {
             "calls": len(sent),
             "spent": self.run.cost + (self.player.spent(self.steps) if self.player else 0),
-            "target_calls": sum(1 for step in sent if step.name == name),
+            "target_calls": sent.count(name),
         }
 
     def offers(self) -> list[dict[str, Any]]:
@@ -112,6 +114,11 @@ class Work:
             offered.append({"name": DELEGATE + slug, "description": f"Give work to {agent.name}: {agent.purpose}",
                             "schema": DELEGATION_SCHEMA})  # fmt: skip
         return offered
+
+
+@lru_cache(maxsize=1_024)
+def _builtins_among(names: tuple[str, ...]) -> Mapping[str, Builtin]:
+    return MappingProxyType({name: builtin(name) for name in names if is_builtin(name)})
 
 
 DELEGATION_SCHEMA: dict[str, Any] = {

@@ -14,7 +14,7 @@ from agents.gate import Action, ActionKind, Settlement
 from foundation.batches import Batch, Cursor
 from foundation.ids import uuid7
 from governance.budgets.assumed import Assumed, Place, ask, places_here
-from governance.budgets.held import Hold, held_here
+from governance.budgets.held import NOTHING, Hold, held_here
 
 # Of a monthly budget the latest row counts; if it is of a month gone by, this month's has to be made first.
 LOCKED = """
@@ -216,6 +216,7 @@ class Books:
         if action.estimate is None:
             return f"There is no price for {action.target} in {action.currency}: set one in the catalogue."
         if not _is_paid(action):
+            held_here.keep(action.decision, NOTHING)
             return ""
         rows = [row for scope in self._scopes(action) for row in self.scopes.get(scope, ())]
         if refusal := _refusal(rows, action):
@@ -246,7 +247,7 @@ class Books:
     def settle(self, settlement: Settlement) -> int:
         """Book an act's cost and release the rest; the amount booked. What exceeds the amount held is an overrun."""
         hold = self.holds.pop(settlement.decision, None)
-        if hold is None:
+        if hold is None or hold is NOTHING:
             return settlement.cost or 0
         # Nobody knows what it cost: what was held is booked until it is reconciled.
         cost = hold.amount if settlement.cost is None else settlement.cost

@@ -20,6 +20,9 @@ class Hold:
     currency: str
 
 
+NOTHING = Hold(0, (), "")  # what costs nothing holds nothing, and need not be looked for
+
+
 class HeldHere:
     """The holds that this process has made, by decision."""
 

@@ -77,9 +77,6 @@ class Reservation(TenantModel):
     settled = models.BigIntegerField(null=True)
     settled_at = models.DateTimeField(null=True)
 
-    class Meta(TenantModel.Meta):
-        indexes = [models.Index(fields=["run_id"], name="reservation_of_run", condition=models.Q(state="held"))]
-
     def __str__(self) -> str:
         return f"{self.amount} {self.currency} {self.state}"
 

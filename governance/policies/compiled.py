@@ -16,7 +16,7 @@ from agents.gate import Determinant
 from governance.policies.annotations import Ask, annotation_problems, ask_of
 from governance.policies.facts import Facts
 from governance.policies.schema import PolicySchema
-from governance.policies.scope import Pins, arguments_read, attributes_read, exact, pins_of
+from governance.policies.scope import EVERYTHING, Pins, arguments_read, attributes_read, context_read, exact, pins_of
 from governance.policies.source import SourceError, statements
 
 _SLICES = 4_096
@@ -42,7 +42,7 @@ class PolicyText:
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """One statement, ready: `arguments` that it reads, `attributes` of agents that it speaks of, its Cedar JSON."""
+    """One statement, ready: what it reads of `arguments`, of agents' `attributes`, of the `context`; its Cedar JSON."""
 
     policy: PolicyText
     name: str
@@ -51,14 +51,15 @@ class Rule:
     pins: Pins
     arguments: frozenset[str]
     attributes: frozenset[str]
+    context: frozenset[str]
     body: str
 
-    @property
+    @cached_property
     def determinant(self) -> Determinant:
         """What a decision says of it."""
         return Determinant(self.policy.name, self.policy.version, self.effect)
 
-    @property
+    @cached_property
     def title(self) -> str:
         """What a person calls it: `refund-limits/large-refund (version 2)`."""
         part = f"/{self.name}" if self.name and self.name != self.policy.name else ""
@@ -86,6 +87,12 @@ class RuleSet:
     def attributes(self) -> frozenset[str]:
         """All the attributes that they speak of."""
         return frozenset().union(*(rule.attributes for rule in self.rules))
+
+    @cached_property
+    def context(self) -> frozenset[str] | None:
+        """All the attributes of the context that they read; None for whatever there is."""
+        read = frozenset().union(*(rule.context for rule in self.rules))
+        return None if EVERYTHING in read else read
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +164,7 @@ def _rules(policy: PolicyText, tools: frozenset[str]) -> tuple[Rule, ...]:
                 pins=pins_of(tree, tools),
                 arguments=arguments_read(tree),
                 attributes=attributes_read(tree),
+                context=context_read(tree),
                 body=json.dumps(tree | {"annotations": {}}),
             )
         )

@@ -111,15 +111,15 @@ def _judged_arguments(rules: RuleSet, compiled: CompiledSet, facts: Facts) -> di
     if declared is None:
         message = f"The policies do not know a tool called {facts.target}, so it is refused"
         raise DoubtError(message)
-    arguments, unfit = projected(facts, declared)
-    if read := sorted(unfit if EVERYTHING in rules.arguments else unfit & rules.arguments):
-        message = f"Policies read the argument {read[0]}, whose value does not fit its type, so this is refused"
+    arguments, unfit = projected(facts, declared, None if EVERYTHING in rules.arguments else rules.arguments)
+    if unfit:
+        message = f"Policies read the argument {min(unfit)}, whose value does not fit its type, so this is refused"
         raise DoubtError(message)
     return arguments
 
 
 def _ask_cedar(rules: RuleSet, facts: Facts, arguments: dict[str, Any]) -> _Answer:
-    result = cedarpy.is_authorized(request_of(facts, arguments), rules.parsed, entities_of(facts))
+    result = cedarpy.is_authorized(request_of(facts, arguments, rules.context), rules.parsed, entities_of(facts))
     if errors := result.diagnostics.errors:
         raise DoubtError(_explained(rules, errors[0]))
     determining = sorted(int(place) for place in result.diagnostics.reasons)

@@ -8,7 +8,7 @@ from typing import Any
 
 from agents.gate import Action, ActionKind
 from agents.labels import Label
-from foundation.digests import canonical
+from foundation.digests import canonical, canonical_with
 from governance.policies.schema import RESOURCES, TOOL_CALL
 
 
@@ -133,6 +133,10 @@ def facts_of(
     )
 
 
-def facts_digest(facts: Mapping[str, Any]) -> str:
-    """SHA-256 over RFC 8785 canonical JSON of `as_json`, with its algorithm tag; ValueError for what is not JSON."""
-    return "sha256:" + hashlib.sha256(canonical(facts)).hexdigest()
+def facts_digest(facts: Mapping[str, Any], arguments: bytes | None = None) -> str:
+    """SHA-256 over RFC 8785 canonical JSON of `as_json`, with its algorithm tag; ValueError for what is not JSON.
+
+    `arguments` is that of the arguments, if it is known.
+    """
+    text = canonical(facts) if arguments is None else canonical_with(facts, {"arguments": arguments})
+    return "sha256:" + hashlib.sha256(text).hexdigest()

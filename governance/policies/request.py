@@ -1,12 +1,13 @@
 """The Cedar request of facts: principal, action, resource with their entities, and the context."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC
 from functools import lru_cache
 from typing import Any
 
 import cedarpy
+import orjson
 
 from agents.labels import Label
 from foundation.digests import canonical
@@ -17,22 +18,27 @@ from governance.policies.shapes import LONGEST, UnfitError, project
 _UNKNOWN = Label.from_json({})
 
 
-def request_of(facts: Facts, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The request, in cedarpy's form; `arguments` as `projected` gives them."""
+def request_of(facts: Facts, arguments: Mapping[str, Any], read: frozenset[str] | None = None) -> dict[str, Any]:
+    """The request, in cedarpy's form; `arguments` as `projected` gives them.
+
+    Only those attributes of the context are in it that are `read`: Cedar takes its time with each. None is for all.
+    """
     return {
         "principal": {"type": "Agent", "id": facts.agent},
         "action": {"type": "Action", "id": facts.action_name},
         "resource": {"type": facts.resource_type, "id": facts.target},
-        "context": json.dumps(_context(facts, arguments)),
+        "context": orjson.dumps(_context(facts, arguments, read)).decode(),
     }
 
 
-def projected(facts: Facts, declared: Arguments) -> tuple[dict[str, Any], frozenset[str]]:
-    """The arguments that policies may read, in Cedar's form, and the names of those that do not fit their type."""
+def projected(
+    facts: Facts, declared: Arguments, read: frozenset[str] | None = None
+) -> tuple[dict[str, Any], frozenset[str]]:
+    """The arguments that policies `read` (None: all), in Cedar's form, and the names of those that do not fit."""
     fit: dict[str, Any] = {}
     unfit: set[str] = set()
     for name, member in declared.shape.members.items():
-        if facts.arguments.get(name) is None:
+        if facts.arguments.get(name) is None or (read is not None and name not in read):
             continue
         try:
             fit[name] = project(facts.arguments[name], member.shape)
@@ -41,21 +47,35 @@ def projected(facts: Facts, declared: Arguments) -> tuple[dict[str, Any], frozen
     return fit, frozenset(unfit)
 
 
-def _context(facts: Facts, arguments: Mapping[str, Any]) -> dict[str, Any]:
+def _context(facts: Facts, arguments: Mapping[str, Any], read: frozenset[str] | None) -> dict[str, Any]:
+    return {name: of(facts, arguments) for name, of in _ATTRIBUTES.items() if read is None or name in read}
+
+
+def _provenance(facts: Facts, _: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: facts.provenance.get(name, _UNKNOWN).as_json() for name in _plain(facts.arguments)}
+
+
+def _history(facts: Facts, _: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: facts.history[name] for name in HISTORY if _is_long(facts.history.get(name))}
+
+
+def _time(facts: Facts, _: Mapping[str, Any]) -> dict[str, Any]:
     now = facts.now.astimezone(UTC)
-    history = {name: facts.history[name] for name in HISTORY if _is_long(facts.history.get(name))}
-    return {
-        "args": arguments,
-        "args_json": canonical(dict(facts.arguments)).decode(),
-        "provenance": {name: facts.provenance.get(name, _UNKNOWN).as_json() for name in _plain(facts.arguments)},
-        "label": facts.label.as_json(),
-        "approved": facts.approved,
-        "history": history,
-        "time": {"hour": now.hour, "weekday": now.isoweekday(), "epoch": int(now.timestamp())},
-        "environment": {"rehearsed": facts.rehearsed},
-        "estimate": facts.estimate,
-        "currency": facts.currency,
-    }
+    return {"hour": now.hour, "weekday": now.isoweekday(), "epoch": int(now.timestamp())}
+
+
+_ATTRIBUTES: dict[str, Callable[[Facts, Mapping[str, Any]], Any]] = {
+    "args": lambda _, arguments: arguments,
+    "args_json": lambda facts, _: canonical(dict(facts.arguments)).decode(),
+    "provenance": _provenance,
+    "label": lambda facts, _: facts.label.as_json(),
+    "approved": lambda facts, _: facts.approved,
+    "history": _history,
+    "time": _time,
+    "environment": lambda facts, _: {"rehearsed": facts.rehearsed},
+    "estimate": lambda facts, _: facts.estimate,
+    "currency": lambda facts, _: facts.currency,
+}
 
 
 def _plain(arguments: Mapping[str, Any]) -> list[str]:

@@ -83,6 +83,25 @@ _BARE = (".", "args")
 _ARGS = {".": {"left": _CONTEXT, "attr": "args"}}
 
 
+def context_read(tree: Mapping[str, Any]) -> frozenset[str]:
+    """The attributes of the context that the policy's conditions read; EVERYTHING if they read it whole."""
+    return frozenset(_context_read(tree["conditions"]))
+
+
+def _context_read(node: Any) -> Iterator[str]:
+    if node == _CONTEXT:
+        yield EVERYTHING
+    elif isinstance(node, list):
+        for part in node:
+            yield from _context_read(part)
+    elif isinstance(node, Mapping):
+        for operator, part in node.items():
+            if operator in (".", "has") and part["left"] == _CONTEXT:
+                yield part["attr"]
+            else:
+                yield from _context_read(part)
+
+
 def attributes_read(tree: Mapping[str, Any]) -> frozenset[str]:
     """Which of `team` and `sponsor`, the facts of agents that may be unknown, the policy speaks of."""
     named = {kind for kind, _ in entities_named(tree)}

@@ -1,6 +1,7 @@
 """Identifiers: UUID version 7 (RFC 9562, section 5.7), made by the application and ordered by time."""
 
 import os
+import struct
 import threading
 import time
 from datetime import UTC, datetime
@@ -8,6 +9,8 @@ from uuid import UUID
 
 _lock = threading.Lock()
 _last = 0
+_random: list[int] = []  # random bits for the next ids: to ask the system for each costs more than all the rest
+_ASKED = 128
 
 _SEQUENCE_MASK = (1 << 12) - 1
 
@@ -23,8 +26,14 @@ def uuid7() -> UUID:
     ticks = (nanoseconds // 1_000_000 << 12) | ((nanoseconds % 1_000_000) * 4096 // 1_000_000)
     with _lock:
         _last = ticks = max(ticks, _last + 1)
-    tail = int.from_bytes(os.urandom(8)) & ((1 << 62) - 1)
+        if not _random:
+            _random.extend(struct.unpack(f"{_ASKED}Q", os.urandom(8 * _ASKED)))
+        tail = _random.pop() & ((1 << 62) - 1)
     return UUID(int=(ticks >> 12) << 80 | 7 << 76 | (ticks & _SEQUENCE_MASK) << 64 | 2 << 62 | tail)
+
+
+# A child process must not have the same ones.
+os.register_at_fork(after_in_child=_random.clear)
 
 
 def lowest_id(moment: datetime) -> UUID:

@@ -74,14 +74,16 @@ def entry(
     organisation: UUID | None = None,
     run: UUID | None = None,
     step: int | None = None,
+    ours: bool = False,
 ) -> Entry:
     """Say what happened. `action` is a dotted code such as `run.start`; `outcome` ok, denied, failed or asked.
 
     `details` are small plain values that stay for ever; what is large or personal goes into `body`. Organisation
-    and run are the actor's unless they are given. Raises ValueError or TypeError for values the record cannot hold.
+    and run are the actor's unless they are given. `ours`: the details are small, and made of nothing but plain values
+    that the database holds already, or of our own making. Raises ValueError or TypeError for what it cannot hold.
     """
-    small: dict[str, Any] = plain(details or {})
-    if len(orjson.dumps(small)) > MAX_DETAILS:
+    small: Mapping[str, Any] = (details if ours else plain(details)) if details else {}
+    if not ours and len(orjson.dumps(small)) > MAX_DETAILS:
         raise ValueError(f"The details of {action} exceed {MAX_DETAILS} bytes: put them into the body.")
     return Entry(
         actor=actor,
@@ -93,7 +95,7 @@ def entry(
         outcome=Outcome(outcome),
         reason=reason,
         details=small,
-        body=plain(body, fractions=True),
+        body=None if body is None else plain(body, fractions=True),
         run=run or actor.run,
         step=step,
     )
