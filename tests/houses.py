@@ -91,7 +91,10 @@ def calls(name: str, /, **arguments: Any) -> list[dict[str, Any]]:
 
 @dataclass
 class ScriptedModel:
-    """An OpenAI-compatible endpoint: its answers by turns, chosen by the number of items that the request holds."""
+    """An OpenAI-compatible endpoint: its answers by turns, chosen by the number of items that the request holds.
+
+    It keeps everybody waiting while `answering` is not set.
+    """
 
     answers: dict[str, list[list[dict[str, Any]]]] = field(default_factory=dict)
     asked: list[dict[str, Any]] = field(default_factory=list)
@@ -100,6 +103,10 @@ class ScriptedModel:
     fail_message: str = "no"
     retry_after: str = ""
     url: str = ""
+    answering: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.answering.set()
 
     def answer(self, request: dict[str, Any]) -> list[dict[str, Any]]:
         """The next turn of the agent whose instructions are in the request."""
@@ -125,6 +132,7 @@ def model(settings: Any) -> Iterator[ScriptedModel]:
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             scripted.asked.append(request)
             scripted.keys.append(self.headers.get("Authorization", ""))
+            scripted.answering.wait(60)
             if scripted.fail_with:
                 self._send(
                     scripted.fail_with.pop(0), {"error": {"message": scripted.fail_message, "type": "x", "code": "x"}}

@@ -162,20 +162,31 @@ def storm(
 
 
 def live_through(place: Storm, faults: Mapping[str, int], seconds: float) -> None:
-    """Each fault strikes when so many effects have happened, so that all of them meet work; then all is well."""
+    """Each fault strikes when so many effects have happened, so that all of them meet work; then all is well.
+
+    While none of those to come can strike (a killed worker begins anew), the model keeps the runs waiting.
+    """
     began, coming = time.monotonic(), [fault for fault, count in faults.items() for _ in range(count)]
+    model = place.house.model
     place.chance.shuffle(coming)
     moments = [(one + 1) * len(place.runs) * len(EFFECTS) // (len(coming) + 1) for one in range(len(coming))]
     while _is_unfinished(place, began + seconds):
         if moments and len(place.house.lines()) >= moments[0]:
             possible = [fault for fault in coming if place.can(fault)]
-            if possible:
+            if not possible:
+                model.answering.clear()
+            elif not model.answering.is_set():
+                # The next look finds work going on.
+                model.answering.set()
+            else:
                 moments.pop(0)
-                coming.remove(possible[0])
-                place.strike(possible[0])
+                # Kills first: they are possible the least often.
+                fault = next((one for one in possible if one == "kill"), possible[0])
+                coming.remove(fault)
+                place.strike(fault)
         place.relent()
         time.sleep(0.1)
-    print(f"\nseed {SEED}: {len(place.runs)} runs through {len(place.said)} faults in "
+    print(f"\nseed {SEED}: {len(place.runs)} runs through {len(place.said)} faults of {sum(faults.values())} in "
           f"{time.monotonic() - began:.0f} s; "
           f"{place.doubts} doubts resolved; a lease was overdue for {place.latest:.1f} s at most; "
           f"{place.said}")  # fmt: skip
