@@ -115,15 +115,15 @@ def _apply(step: Step, outcome: StepOutcome) -> None:
 
 
 _VALUES = attrgetter(*StepRow.__slots__)
-_STATE = ModelState()
-_STATE.db, _STATE.adding = ENGINE, False
 
 
 def _step_of(work: Work, row: StepRow) -> Step:
     # The row is what the database has. Nobody saves it: Django's own making of an instance costs as much as a decision.
-    step = Step.__new__(Step)
+    step, state = Step.__new__(Step), ModelState()
+    # Of its own: what a row is related to is kept in it.
+    state.db, state.adding = ENGINE, False
     step.__dict__.update(
-        zip(StepRow.__slots__, _VALUES(row), strict=True), _state=_STATE, run_id=work.run.id,
+        zip(StepRow.__slots__, _VALUES(row), strict=True), _state=state, run_id=work.run.id,
         organisation_id=work.run.organisation_id, usage={}, cost=0, started_at=None, ended_at=None,
     )  # fmt: skip
     return step
