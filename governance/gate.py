@@ -15,7 +15,8 @@ from foundation.batches import Batch, Cursor
 from foundation.identity.models import PrincipalState
 from governance.approvals import engine as approvals
 from governance.approvals.models import ApprovalState
-from governance.budgets.engine import LOCKED, LOCKED_ROWS, Books
+from governance.budgets.engine import Books
+from governance.budgets.statements import LOCKED, LOCKED_ROWS
 from governance.decisions import write_down
 from governance.policies.circumstances import facts_now, narrowed
 from governance.policies.facts import facts_digest

@@ -80,7 +80,7 @@ FROM json_to_recordset(:locked) AS x(id uuid, need bigint, pays bool, currency t
 JOIN budgets_budget b ON b.id = x.id ORDER BY b.id FOR UPDATE OF b
 """
 _ALL_CLEAR = "1 / (SELECT count(*) FILTER (WHERE is_clear) = json_array_length(:locked) FROM locked)::int"
-# As in `engine.LOCKED`. A run has one budget for good; of the others there may be more by now, or those of a new month.
+# As in `statements.LOCKED`. A run has one budget for good; of the others there may be more by now, or a new month's.
 _WANTED = """
 SELECT b.id FROM json_to_recordset(:wanted) AS g(o uuid, k text, s uuid)
 JOIN budgets_budget b ON b.organisation_id = g.o AND b.scope = g.k AND b.scope_id = g.s

@@ -15,77 +15,19 @@ from foundation.batches import Batch, Cursor
 from foundation.ids import uuid7
 from governance.budgets.assumed import Assumed, Place, ask, places_here
 from governance.budgets.held import NOTHING, Hold, held_here
-
-# Of a monthly budget the latest row counts; if it is of a month gone by, this month's has to be made first.
-LOCKED = """
-wanted AS MATERIALIZED (
-    SELECT b.id FROM unnest(%(organisations)s::uuid[], %(kinds)s::text[], %(scopes)s::uuid[]) AS g(o, k, s)
-    JOIN budgets_budget b ON b.organisation_id = g.o AND b.scope = g.k AND b.scope_id = g.s
-        AND (b.period = 'total' OR b.starts_at = (
-            SELECT max(m.starts_at) FROM budgets_budget m WHERE m.organisation_id = g.o AND m.scope = g.k
-                AND m.scope_id = g.s AND m.period = 'month' AND m.starts_at <= clock_timestamp()))
-    UNION SELECT unnest(%(ids)s::uuid[])),
-locked AS MATERIALIZED (SELECT id, scope, scope_id, currency, "limit" - settled - reserved AS free, overrun,
-        period = 'month' AND starts_at < date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'
-            AS is_past
-    FROM budgets_budget WHERE id IN (SELECT id FROM wanted) ORDER BY id FOR UPDATE)
-"""
-LOCKED_ROWS = "(SELECT json_agg(json_build_array(id, scope, scope_id, currency, free, overrun, is_past)) FROM locked)"
-
-_ROLL_OVER = """
-INSERT INTO budgets_budget (id, organisation_id, scope, scope_id, target_id, period, starts_at, currency, "limit",
-    settled, reserved, overrun)
-SELECT gen_random_uuid(), organisation_id, scope, scope_id, target_id, period,
-    date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC', currency, "limit", 0, 0, 0
-FROM (SELECT DISTINCT ON (b.scope, b.scope_id) b.*
-      FROM unnest(%(organisations)s::uuid[], %(kinds)s::text[], %(scopes)s::uuid[]) AS g(o, k, s)
-      JOIN budgets_budget b ON b.organisation_id = g.o AND b.scope = g.k AND b.scope_id = g.s
-      WHERE period = 'month' AND starts_at <= clock_timestamp()
-      ORDER BY b.scope, b.scope_id, starts_at DESC) AS latest
-ON CONFLICT ON CONSTRAINT budget_once DO NOTHING
-"""
-
-_LINEAGE = "SELECT lineage FROM organisations_granttarget WHERE id = %s AND organisation_id = %s"
-
-_OPENED = """
-INSERT INTO budgets_budget (id, organisation_id, scope, scope_id, target_id, period, starts_at, currency, "limit",
-    settled, reserved, overrun)
-SELECT id, organisation_id, 'run', scope_id, target_id, 'total', to_timestamp(0), currency, "limit", settled, reserved,
-    overrun
-FROM json_to_recordset(:opened) AS x(id uuid, organisation_id uuid, scope_id uuid, target_id uuid,
-    currency text, "limit" bigint, settled bigint, reserved bigint, overrun bigint)
-"""
-_MOVED = """
-UPDATE budgets_budget b SET reserved = b.reserved + x.reserved, settled = b.settled + x.settled,
-    overrun = b.overrun + x.overrun
-FROM json_to_recordset(:moved) AS x(id uuid, reserved bigint, settled bigint, overrun bigint)
-WHERE b.id = x.id
-"""
-_HELD = """
-INSERT INTO budgets_reservation (id, organisation_id, run_id, budgets, amount, currency, state)
-SELECT id, organisation_id, run_id, budgets, amount, currency, 'held'
-FROM json_to_recordset(:holds) AS x(id uuid, organisation_id uuid, run_id uuid, budgets jsonb,
-    amount bigint, currency text)
-"""
-_SETTLED = """
-UPDATE budgets_reservation r SET state = x.state, settled = x.settled, settled_at = clock_timestamp()
-FROM json_to_recordset(:settled) AS x(id uuid, state text, settled bigint)
-WHERE r.id = x.id AND r.state = 'held' RETURNING r.id
-"""
-# Refuses when a reservation was settled by somebody else: nothing is then written at all.
-_ALL_SETTLED = "1 / ((SELECT count(*) FROM settled) = json_array_length(:settled))::int"
-_BOOKED = """
-INSERT INTO budgets_ledgerentry (id, organisation_id, run_id, decision_id, kind, amount, currency, at)
-SELECT id, organisation_id, run_id, decision_id, kind, amount, currency, clock_timestamp()
-FROM json_to_recordset(:booked) AS x(id uuid, organisation_id uuid, run_id uuid, decision_id uuid,
-    kind text, amount bigint, currency text)
-"""
-# Without a lock: whoever settles it meanwhile has the budgets locked, and would wait for this row while this waits for
-# the budgets. What is held never changes; that nobody else has settled it, the statement that does so sees itself.
-_HELD_BY_OTHERS = """
-SELECT id, amount, budgets, currency FROM budgets_reservation WHERE id = ANY(%s) AND state = 'held' ORDER BY id
-"""
-
+from governance.budgets.statements import (
+    ALL_SETTLED,
+    BOOKED,
+    HELD,
+    HELD_BY_OTHERS,
+    LINEAGE,
+    LOCKED,
+    LOCKED_ROWS,
+    MOVED,
+    OPENED,
+    ROLL_OVER,
+    SETTLED,
+)
 
 _ENOUGH = 2**62  # micro-units, taken for free as long as nobody has looked
 
@@ -191,7 +133,7 @@ class Books:
         """Take in what LOCKED_ROWS said; begin the month where it has not begun."""
         self._take_in(found)
         if any(row.is_past for row in self.rows.values() if row.scope_id in self.scopes):
-            cursor.execute(_ROLL_OVER, self.parameters)
+            cursor.execute(ROLL_OVER, self.parameters)
             cursor.execute(f"WITH {LOCKED} SELECT {LOCKED_ROWS}", self.parameters)
             self._take_in(cursor.fetchone()[0])
 
@@ -266,13 +208,13 @@ class Books:
     def write(self, batch: Batch) -> None:
         """Gather all that was decided."""
         moved = [row for row in self.rows.values() if row.reserved_more or row.settled_more or row.overrun_more]
-        batch.add("opened", _OPENED, [one | _sums(row) for one, row in self.newly_opened])
-        batch.add("moved", _MOVED, [{"id": row.id} | _sums(row) for row in moved])
-        batch.add("holds", _HELD, self.new_holds)
-        batch.add("settled", _SETTLED, self.settled)
-        batch.add("booked", _BOOKED, self.booked)
+        batch.add("opened", OPENED, [one | _sums(row) for one, row in self.newly_opened])
+        batch.add("moved", MOVED, [{"id": row.id} | _sums(row) for row in moved])
+        batch.add("holds", HELD, self.new_holds)
+        batch.add("settled", SETTLED, self.settled)
+        batch.add("booked", BOOKED, self.booked)
         if self.settled:
-            batch.answer("all settled", _ALL_SETTLED)
+            batch.answer("all settled", ALL_SETTLED)
 
     def _take_in(self, found: Any) -> None:
         wanted = set(self.parameters["scopes"])
@@ -354,14 +296,14 @@ def _holds(cursor: Cursor, settlements: Sequence[Settlement]) -> dict[UUID, Hold
     decisions = [settlement.decision for settlement in settlements]
     holds = {one: hold for one in decisions if (hold := held_here.take(one)) is not None}
     if unknown := [one for one in decisions if one not in holds]:
-        cursor.execute(_HELD_BY_OTHERS, (unknown,))
+        cursor.execute(HELD_BY_OTHERS, (unknown,))
         for decision, amount, budgets, currency in cursor.fetchall():
             holds[decision] = Hold(amount, tuple(UUID(one) for one in _plain(budgets)), currency)
     return holds
 
 
 def _lineage(cursor: Cursor, action: Action) -> tuple[UUID, ...]:
-    cursor.execute(_LINEAGE, (action.agent, action.organisation))
+    cursor.execute(LINEAGE, (action.agent, action.organisation))
     row = cursor.fetchone()
     return tuple(row[0]) if row else ()
 

@@ -22,12 +22,14 @@ def request_of(facts: Facts, arguments: Mapping[str, Any], read: frozenset[str] 
     """The request, in cedarpy's form; `arguments` as `projected` gives them.
 
     Only those attributes of the context are in it that are `read`: Cedar takes its time with each. None is for all.
+    Raises ValueError for arguments that are not JSON, whether they are read or not.
     """
+    text = canonical(dict(facts.arguments))
     return {
         "principal": {"type": "Agent", "id": facts.agent},
         "action": {"type": "Action", "id": facts.action_name},
         "resource": {"type": facts.resource_type, "id": facts.target},
-        "context": orjson.dumps(_context(facts, arguments, read)).decode(),
+        "context": orjson.dumps(_context(facts, arguments, text, read)).decode(),
     }
 
 
@@ -47,34 +49,37 @@ def projected(
     return fit, frozenset(unfit)
 
 
-def _context(facts: Facts, arguments: Mapping[str, Any], read: frozenset[str] | None) -> dict[str, Any]:
-    return {name: of(facts, arguments) for name, of in _ATTRIBUTES.items() if read is None or name in read}
+def _context(facts: Facts, arguments: Mapping[str, Any], text: bytes, read: frozenset[str] | None) -> dict[str, Any]:
+    context = {name: of(facts) for name, of in _OF_FACTS.items() if read is None or name in read}
+    if read is None or "args" in read:
+        context["args"] = arguments
+    if read is None or "args_json" in read:
+        context["args_json"] = text.decode()
+    return context
 
 
-def _provenance(facts: Facts, _: Mapping[str, Any]) -> dict[str, Any]:
+def _provenance(facts: Facts) -> dict[str, Any]:
     return {name: facts.provenance.get(name, _UNKNOWN).as_json() for name in _plain(facts.arguments)}
 
 
-def _history(facts: Facts, _: Mapping[str, Any]) -> dict[str, Any]:
+def _history(facts: Facts) -> dict[str, Any]:
     return {name: facts.history[name] for name in HISTORY if _is_long(facts.history.get(name))}
 
 
-def _time(facts: Facts, _: Mapping[str, Any]) -> dict[str, Any]:
+def _time(facts: Facts) -> dict[str, Any]:
     now = facts.now.astimezone(UTC)
     return {"hour": now.hour, "weekday": now.isoweekday(), "epoch": int(now.timestamp())}
 
 
-_ATTRIBUTES: dict[str, Callable[[Facts, Mapping[str, Any]], Any]] = {
-    "args": lambda _, arguments: arguments,
-    "args_json": lambda facts, _: canonical(dict(facts.arguments)).decode(),
+_OF_FACTS: dict[str, Callable[[Facts], Any]] = {
     "provenance": _provenance,
-    "label": lambda facts, _: facts.label.as_json(),
-    "approved": lambda facts, _: facts.approved,
+    "label": lambda facts: facts.label.as_json(),
+    "approved": lambda facts: facts.approved,
     "history": _history,
     "time": _time,
-    "environment": lambda facts, _: {"rehearsed": facts.rehearsed},
-    "estimate": lambda facts, _: facts.estimate,
-    "currency": lambda facts, _: facts.currency,
+    "environment": lambda facts: {"rehearsed": facts.rehearsed},
+    "estimate": lambda facts: facts.estimate,
+    "currency": lambda facts: facts.currency,
 }
 
 
