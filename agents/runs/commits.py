@@ -5,12 +5,13 @@ commit at the same moment share a transaction; each member keeps its own outcome
 of them turns out to be void, nothing is written at all, and each is then committed by itself.
 """
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
+import orjson
 from django.conf import settings
 
 from agents.gate import Admission, Effect, Settlement, Verdict, get_gate
@@ -153,12 +154,14 @@ RETURNING r.id, r.events_written, r.pause_requested
 # wait for the end of a pause that has ended: nothing is then written at all.
 _ALL_HELD = "1 / ((SELECT count(*) FROM held) = json_array_length(:held))::int"
 _HELD_ROWS = "(SELECT json_agg(json_build_array(id, events_written, pause_requested)) FROM held)"
+# The rows are in the order of their runs: from the first and the last of them follows which partitions are opened.
 _FINISHED = """
 UPDATE runs_step s SET state = x.state, output = x.output, label = coalesce(x.label, s.label), usage = x.usage,
     cost = x.cost, error = x.error, ended_at = CASE WHEN x.state <> 'unknown' THEN clock_timestamp() END
 FROM json_to_recordset(:finished) AS x(run_id uuid, number int, state text, output jsonb, label jsonb,
     usage jsonb, cost bigint, error text)
 WHERE s.run_id = x.run_id AND s.number = x.number AND s.state IN ('intended', 'waiting', 'unknown')
+    AND s.run_id BETWEEN (:finished->0->>'run_id')::uuid AND (:finished->-1->>'run_id')::uuid
 """
 _ADDED = """
 INSERT INTO runs_step (run_id, number, organisation_id, kind, state, attempt, name, call_id, effect, idempotency_key,
@@ -204,7 +207,7 @@ def write(cursor: Cursor, commits: Sequence[Commit]) -> None:
 
 
 def write_at_once(cursor: Cursor, commits: Sequence[Commit]) -> bool:
-    """Write commits with one statement of a raw cursor, a transaction by itself, if all their acts are allowed.
+    """Write commits with one statement of a sender, a transaction by itself, if all their acts are allowed.
 
     False if there is more to it: nothing was written, and `write` does it. Raises as `write`, and also where `write`
     would refuse an act.
@@ -225,9 +228,10 @@ def _flush(batch: Batch, commits: Sequence[Commit]) -> None:
     record(*(line for one in commits for line in _told(one)), cursor=batch)
     began = time.monotonic()
     answers = batch.flush()
-    clock.set(answers["now"])
-    held = answers["held"]
-    found = {one[0]: one[1:] for one in (json.loads(held) if isinstance(held, str) else held)}
+    # Django's cursors give JSON as text, psycopg's as values; a sender gives all as text.
+    now, held = answers["now"], answers["held"]
+    clock.set(datetime.fromisoformat(now) if isinstance(now, str) else now)
+    found = {one[0]: one[1:] for one in (orjson.loads(held) if isinstance(held, str) else held)}
     for one in commits:
         one.last_event, one.is_pausing = found[str(one.work.run.id)]
         one.began = began
@@ -272,7 +276,8 @@ def _gather(batch: Batch, commits: Sequence[Commit]) -> None:
     lease = settings.RUN_LEASE_SECONDS
     events = [(one, _events(one)) for one in commits]
     batch.add("held", _HELD, [_run(one, lease, len(its)) for one, its in events])
-    batch.add("finished", _FINISHED, [_outcome(one, done) for one in commits for done, _ in one.all_outcomes])
+    in_order = sorted(commits, key=lambda one: one.work.run.id.int)
+    batch.add("finished", _FINISHED, [_outcome(one, done) for one in in_order for done, _ in one.all_outcomes])
     batch.add("added", _ADDED, [_step(one, step) for one in commits for step in one.entries.steps])
     batch.add("labelled", _LABELLED, [
         {"id": one.work.session.id, "label": one.work.label.as_json()} for one in commits if one.learnt

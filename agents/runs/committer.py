@@ -12,12 +12,12 @@ from contextlib import contextmanager
 
 import psycopg
 from django.db import Error
-from psycopg import IntegrityError, OperationalError, RawCursor
+from psycopg import IntegrityError, OperationalError
 from psycopg.errors import DeadlockDetected, DivisionByZero
 
 from agents.runs.claims import StaleLeaseError
 from agents.runs.commits import Commit, write, write_at_once
-from agents.runs.database import engine_pool
+from agents.runs.database import Sender, engine_connection
 from agents.runs.journal import engine_transaction
 
 _LARGEST = 128  # commits in one transaction
@@ -142,7 +142,7 @@ def _apart(turns: list[_Turn], error: Exception) -> list[list[_Turn]]:
     """Those against whom nothing is seen to stand; if that is all of them, in two halves."""
     runs = [turn.commit.work for turn in turns]
     try:
-        with engine_pool().connection() as connection:
+        with engine_connection() as connection:
             rows = connection.execute(
                 _WELL, ([one.run.id for one in runs], [one.lease.fence for one in runs],
                         [one.run.pause_requested for one in runs])
@@ -199,9 +199,9 @@ def why_not(commit: Commit, error: Exception) -> Exception:
 
 
 def _write(commits: list[Commit]) -> None:
-    with engine_pool().connection() as connection:
+    with engine_connection() as connection:
         try:
-            if write_at_once(RawCursor(connection), commits):
+            if write_at_once(Sender(connection), commits):
                 return
         except (DivisionByZero, IntegrityError):
             # Something stands against one of them at least.

@@ -2,10 +2,17 @@
 
 import os
 import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import count
+from typing import Any
+from weakref import WeakKeyDictionary
 
 from django.conf import settings
 from psycopg import Connection
 from psycopg.conninfo import make_conninfo
+from psycopg.errors import InvalidSqlStatementName, error_from_result
+from psycopg.pq import ExecStatus
 from psycopg_pool import ConnectionPool
 
 from agents.runs.journal import ENGINE
@@ -47,6 +54,66 @@ def engine_pool() -> ConnectionPool[Connection[tuple[object, ...]]]:
                 name="commits",
             )
         return found
+
+
+@contextmanager
+def engine_connection() -> Iterator[Connection[tuple[object, ...]]]:
+    """A connection of the pool, without a transaction."""
+    pool = engine_pool()
+    connection = pool.getconn()
+    try:
+        yield connection
+    finally:
+        pool.putconn(connection)
+
+
+class Sender:
+    """A cursor that sends a statement as it is, with `$1` for parameters, prepared once for each connection.
+
+    libpq is asked itself: nothing is looked for in the statement, parameters are bytes, and values come back as text.
+    """
+
+    def __init__(self, connection: Connection[tuple[object, ...]]) -> None:
+        self._server = connection.pgconn
+        self._names = _prepared.setdefault(connection, {})
+        self._rows: list[tuple[str | None, ...]] = []
+
+    def execute(self, sql: str, params: Sequence[bytes] = ()) -> None:
+        """Run one statement. Raises an error of the database."""
+        try:
+            self._run(sql, params)
+        except InvalidSqlStatementName:
+            # psycopg lets go of all prepared statements when it rolls back. Nothing was run.
+            self._names.clear()
+            self._run(sql, params)
+
+    def fetchone(self) -> tuple[str | None, ...] | None:
+        """One row, or None."""
+        return self._rows.pop(0) if self._rows else None
+
+    def fetchall(self) -> list[Any]:
+        """All rows."""
+        rows, self._rows = self._rows, []
+        return rows
+
+    def _run(self, sql: str, params: Sequence[bytes]) -> None:
+        name = self._names.get(sql)
+        if name is None:
+            name = b"remit_%d" % next(_numbers)
+            made = self._server.prepare(name, sql.encode())
+            if made.status != ExecStatus.COMMAND_OK:
+                raise error_from_result(made)
+            self._names[sql] = name
+        found = self._server.exec_prepared(name, list(params))
+        if found.status != ExecStatus.TUPLES_OK:
+            raise error_from_result(found)
+        columns = range(found.nfields)
+        values = ([found.get_value(row, column) for column in columns] for row in range(found.ntuples))
+        self._rows = [tuple(None if one is None else one.decode() for one in row) for row in values]
+
+
+_prepared: WeakKeyDictionary[Connection[tuple[object, ...]], dict[str, bytes]] = WeakKeyDictionary()
+_numbers = count()
 
 
 def engine_address(purpose: str = "commits") -> str:

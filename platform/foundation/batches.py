@@ -28,8 +28,8 @@ class Cursor(Protocol):
 class Batch:
     """The writes of one transaction. It asks like a cursor; `add` waits for `flush`.
 
-    `is_raw`: the cursor takes `$1` for a parameter (psycopg's RawCursor): it sends a long statement as it is, where
-    others look through it for placeholders each time.
+    `is_raw`: the cursor takes `$1` for a parameter, and bytes: it sends a long statement as it is, where others look
+    through it for placeholders each time.
     """
 
     def __init__(self, cursor: Cursor, *, is_raw: bool = False) -> None:
@@ -73,10 +73,13 @@ class Batch:
         """Write all that was gathered; the answers by name. Raises an error of the database."""
         if not self._parts and not self._answers:
             return {}
-        rows = {name: orjson.dumps(some).decode() for name, some in self._rows.items()}
+        rows = {name: orjson.dumps(some) for name, some in self._rows.items()}
         parts, answers = tuple(self._parts.items()), tuple(self._answers.values())
         statement = _statement(parts, answers, is_raw=self._is_raw)
-        self.cursor.execute(statement, [rows[name] for name in self._parts] if self._is_raw else rows)
+        if self._is_raw:
+            self.cursor.execute(statement, [rows[name] for name in self._parts])
+        else:
+            self.cursor.execute(statement, {name: text.decode() for name, text in rows.items()})
         found = dict(zip(self._answers, self.cursor.fetchone(), strict=False))
         self._parts, self._rows, self._answers = {}, {}, {}
         return found
