@@ -1,4 +1,4 @@
-"""Settings name the gate, it has the three verbs, and without one nothing runs."""
+"""Settings name the gate, it has the four verbs, and without one nothing runs."""
 
 import inspect
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from django.test import override_settings
 
 from agents.gate import Gate, NoGateError, get_gate
 
-VERBS = ("prepare", "commit", "settle")
+VERBS = ("prepare", "assume", "commit", "settle")
 
 
 @pytest.fixture(autouse=True)

@@ -192,17 +192,20 @@ def test_a_tool_that_changed_is_not_called(house: Any, say: Any, call: Any, when
 def test_a_tool_that_changes_between_judgement_and_call_is_not_called(
     house: Any, say: Any, call: Any, monkeypatch: Any
 ) -> None:
-    real = gate._locked
+    def changing(look: Any) -> Any:
+        def looked(*given: Any) -> Any:
+            # Before the row is locked that every change of a definition counts up.
+            if any(verdict.action.target == "witness.effect" for verdict in given[-2]):
+                with house.in_tenant():
+                    Tool.objects.filter(name="witness.effect", state=ToolState.ACTIVE).update(state=ToolState.IN_REVIEW)
+            return look(*given)
 
-    def meanwhile(*given: Any) -> Any:
-        # Before the row is locked that every change of a definition counts up.
-        if any(verdict.action.target == "witness.effect" for verdict in given[1]):
-            with house.in_tenant():
-                Tool.objects.filter(name="witness.effect", state=ToolState.ACTIVE).update(state=ToolState.IN_REVIEW)
-        return real(*given)
+        return looked
 
     house.model.answers = {"worker": [call("witness.effect", note="x"), say("Done.")]}
-    monkeypatch.setattr(gate, "_locked", meanwhile)
+    # Where nothing is looked at before it is written, and where it is.
+    monkeypatch.setattr(gate.Doorkeeper, "assume", changing(gate.Doorkeeper.assume))
+    monkeypatch.setattr(gate, "_locked", changing(gate._locked))
     run = house.run(start(house, "please"))
     assert house.lines() == []
     assert "review" in house.steps(run)[1].error
