@@ -22,7 +22,7 @@ from agents.runs.journal import StepOutcome, StepRow
 from agents.runs.models import RunState, Step, StepKind, StepState
 from agents.runs.work import Work
 from foundation.audit.record import Entry, entry, record
-from foundation.batches import Batch, Cursor
+from foundation.batches import Batch, Cursor, few
 
 Event = tuple[str, Mapping[str, Any]]
 Pending = tuple[StepOutcome, int | None]
@@ -126,8 +126,14 @@ class Commit:
 
 
 # A lease that lasts for long enough is left as it is: the column is indexed, and a change of it touches every index.
-# `|| ''`: the planner would rather walk the index of all runs that are running than find each by its id.
-_HELD = """
+# `|| ''`: else the planner would walk the index of all runs that are running.
+_HELD_GIVEN = few(
+    "held",
+    "id uuid, fence bigint, lease float, state text, failure text, output jsonb, waits_for text, waits_on uuid, "
+    "wake_at timestamptz, steps int, events int, cost bigint, input_tokens bigint, output_tokens bigint, "
+    "rehearsed bool, admitted bool, progressed bool, crashed bool, ended bool, begins bool",
+)
+_HELD = f"""
 UPDATE runs_run r SET
     lease_until = CASE WHEN x.state IS NOT NULL THEN NULL
         WHEN r.lease_until > clock_timestamp() + make_interval(secs => x.lease / 2) THEN r.lease_until
@@ -141,28 +147,26 @@ UPDATE runs_run r SET
     admitted = r.admitted OR x.admitted,
     crashes = CASE WHEN x.progressed THEN 0 ELSE r.crashes + x.crashed::int END,
     ended_at = CASE WHEN x.ended THEN clock_timestamp() END
-FROM json_to_recordset(:held) AS x(id uuid, fence bigint, lease float, state text, failure text,
-    output jsonb, waits_for text, waits_on uuid, wake_at timestamptz, steps int, events int, cost bigint,
-    input_tokens bigint, output_tokens bigint, rehearsed bool, admitted bool, progressed bool, crashed bool,
-    ended bool, begins bool)
+FROM {_HELD_GIVEN} AS x
 WHERE r.id = x.id AND r.fence = x.fence AND r.state || '' = 'running' AND (x.ended
     OR NOT r.cancel_requested AND (r.deadline > clock_timestamp() OR x.waits_for = 'person')
         AND NOT (r.pause_requested AND x.begins) AND (r.pause_requested OR x.waits_for <> 'pause'))
 RETURNING r.id, r.events_written, r.pause_requested
-"""
+"""  # noqa: S608 - names of ours
 # Refuses when a lease is stale or a run is to end, when one that is to pause would begin an act, and when one would
 # wait for the end of a pause that has ended: nothing is then written at all.
 _ALL_HELD = "1 / ((SELECT count(*) FROM held) = json_array_length(:held))::int"
 _HELD_ROWS = "(SELECT json_agg(json_build_array(id, events_written, pause_requested)) FROM held)"
-# The rows are in the order of their runs: from the first and the last of them follows which partitions are opened.
-_FINISHED = """
+_FINISHED_GIVEN = few(
+    "finished",
+    "run_id uuid, number int, state text, output jsonb, label jsonb, usage jsonb, cost bigint, error text",
+)
+_FINISHED = f"""
 UPDATE runs_step s SET state = x.state, output = x.output, label = coalesce(x.label, s.label), usage = x.usage,
     cost = x.cost, error = x.error, ended_at = CASE WHEN x.state <> 'unknown' THEN clock_timestamp() END
-FROM json_to_recordset(:finished) AS x(run_id uuid, number int, state text, output jsonb, label jsonb,
-    usage jsonb, cost bigint, error text)
+FROM {_FINISHED_GIVEN} AS x
 WHERE s.run_id = x.run_id AND s.number = x.number AND s.state IN ('intended', 'waiting', 'unknown')
-    AND s.run_id BETWEEN (:finished->0->>'run_id')::uuid AND (:finished->-1->>'run_id')::uuid
-"""
+"""  # noqa: S608 - names of ours
 _ADDED = """
 INSERT INTO runs_step (run_id, number, organisation_id, kind, state, attempt, name, call_id, effect, idempotency_key,
     digest, decision_id, verdict, input, output, label, provenance, usage, cost, child_id, error, started_at, ended_at)
@@ -179,10 +183,11 @@ SELECT x.run_id, h.events_written - x.before_last, x.organisation_id, x.kind, x.
 FROM json_to_recordset(:told) AS x(run_id uuid, before_last int, organisation_id uuid, kind text,
     data jsonb) JOIN held h ON h.id = x.run_id
 """
-_LABELLED = """
+_LABELLED_GIVEN = few("labelled", "id uuid, label jsonb")
+_LABELLED = f"""
 UPDATE runs_session s SET label = x.label
-FROM json_to_recordset(:labelled) AS x(id uuid, label jsonb) WHERE s.id = x.id
-"""
+FROM {_LABELLED_GIVEN} AS x WHERE s.id = x.id
+"""  # noqa: S608 - names of ours
 _BELL = """
 pg_notify('remit_events', (SELECT string_agg(DISTINCT run_id::text, ',')
     FROM json_to_recordset(:told) AS x(run_id uuid)))
@@ -276,8 +281,7 @@ def _gather(batch: Batch, commits: Sequence[Commit]) -> None:
     lease = settings.RUN_LEASE_SECONDS
     events = [(one, _events(one)) for one in commits]
     batch.add("held", _HELD, [_run(one, lease, len(its)) for one, its in events])
-    in_order = sorted(commits, key=lambda one: one.work.run.id.int)
-    batch.add("finished", _FINISHED, [_outcome(one, done) for one in in_order for done, _ in one.all_outcomes])
+    batch.add("finished", _FINISHED, [_outcome(one, done) for one in commits for done, _ in one.all_outcomes])
     batch.add("added", _ADDED, [_step(one, step) for one in commits for step in one.entries.steps])
     batch.add("labelled", _LABELLED, [
         {"id": one.work.session.id, "label": one.work.label.as_json()} for one in commits if one.learnt

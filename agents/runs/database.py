@@ -28,6 +28,7 @@ _OPTIONS = " ".join(
         "enable_seqscan=off",
         "enable_hashjoin=off",
         "enable_mergejoin=off",
+        "enable_material=off",
         "plan_cache_mode=force_generic_plan",
     )
 )

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from foundation.batches import Batch
+from foundation.batches import Batch, few
 
 _KEPT = 20_000  # scopes
 
@@ -71,14 +71,15 @@ def ask(batch: Batch, wanted: Iterable[tuple[UUID, str, UUID]], assumed: Iterabl
         batch.answer("all there", _ALL_THERE)
 
 
-_LOCKED = """
+_LOCKED_GIVEN = few("locked", "id uuid, need bigint, pays bool, currency text")
+_LOCKED = f"""
 SELECT b.id, x.pays AND b.scope <> 'run' AS is_wanted,
     b."limit" - b.settled - b.reserved >= x.need AND (NOT x.pays OR b.currency = x.currency AND b.overrun = 0
         AND (b.period = 'total' OR b.starts_at >= date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC')
             AT TIME ZONE 'UTC')) AS is_clear
-FROM json_to_recordset(:locked) AS x(id uuid, need bigint, pays bool, currency text)
+FROM {_LOCKED_GIVEN} AS x
 JOIN budgets_budget b ON b.id = x.id ORDER BY b.id FOR UPDATE OF b
-"""
+"""  # noqa: S608 - names of ours
 _ALL_CLEAR = "1 / (SELECT count(*) FILTER (WHERE is_clear) = json_array_length(:locked) FROM locked)::int"
 # As in `statements.LOCKED`. A run has one budget for good; of the others there may be more by now, or a new month's.
 _WANTED = """

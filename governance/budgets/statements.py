@@ -1,5 +1,7 @@
 """The statements that lock budgets, move their sums, and write what is held and booked."""
 
+from foundation.batches import few
+
 # Of a monthly budget the latest row counts; if it is of a month gone by, this month's has to be made first.
 LOCKED = """
 wanted AS MATERIALIZED (
@@ -39,23 +41,25 @@ SELECT id, organisation_id, 'run', scope_id, target_id, 'total', to_timestamp(0)
 FROM json_to_recordset(:opened) AS x(id uuid, organisation_id uuid, scope_id uuid, target_id uuid,
     currency text, "limit" bigint, settled bigint, reserved bigint, overrun bigint)
 """
-MOVED = """
+_MOVED_GIVEN = few("moved", "id uuid, reserved bigint, settled bigint, overrun bigint")
+MOVED = f"""
 UPDATE budgets_budget b SET reserved = b.reserved + x.reserved, settled = b.settled + x.settled,
     overrun = b.overrun + x.overrun
-FROM json_to_recordset(:moved) AS x(id uuid, reserved bigint, settled bigint, overrun bigint)
+FROM {_MOVED_GIVEN} AS x
 WHERE b.id = x.id
-"""
+"""  # noqa: S608 - names of ours
 HELD = """
 INSERT INTO budgets_reservation (id, organisation_id, run_id, budgets, amount, currency, state)
 SELECT id, organisation_id, run_id, budgets, amount, currency, 'held'
 FROM json_to_recordset(:holds) AS x(id uuid, organisation_id uuid, run_id uuid, budgets jsonb,
     amount bigint, currency text)
 """
-SETTLED = """
+_SETTLED_GIVEN = few("settled", "id uuid, state text, settled bigint")
+SETTLED = f"""
 UPDATE budgets_reservation r SET state = x.state, settled = x.settled, settled_at = clock_timestamp()
-FROM json_to_recordset(:settled) AS x(id uuid, state text, settled bigint)
+FROM {_SETTLED_GIVEN} AS x
 WHERE r.id = x.id AND r.state = 'held' RETURNING r.id
-"""
+"""  # noqa: S608 - names of ours
 # Refuses when a reservation was settled by somebody else: nothing is then written at all.
 ALL_SETTLED = "1 / ((SELECT count(*) FROM settled) = json_array_length(:settled))::int"
 BOOKED = """
