@@ -9,10 +9,11 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from django.conf import settings
-from psycopg import Connection
+from psycopg import Connection, Error, OperationalError
 from psycopg.conninfo import make_conninfo
 from psycopg.errors import InvalidSqlStatementName, error_from_result
-from psycopg.pq import ExecStatus
+from psycopg.pq import ConnStatus, ExecStatus
+from psycopg.pq.abc import PGresult
 from psycopg_pool import ConnectionPool
 
 from agents.runs.journal import ENGINE
@@ -103,14 +104,20 @@ class Sender:
             name = b"remit_%d" % next(_numbers)
             made = self._server.prepare(name, sql.encode())
             if made.status != ExecStatus.COMMAND_OK:
-                raise error_from_result(made)
+                raise self._error(made)
             self._names[sql] = name
         found = self._server.exec_prepared(name, list(params))
         if found.status != ExecStatus.TUPLES_OK:
-            raise error_from_result(found)
+            raise self._error(found)
         columns = range(found.nfields)
         values = ([found.get_value(row, column) for column in columns] for row in range(found.ntuples))
         self._rows = [tuple(None if one is None else one.decode() for one in row) for row in values]
+
+    def _error(self, result: PGresult) -> Error:
+        if self._server.status != ConnStatus.OK:
+            # Nobody knows whether it was written.
+            return OperationalError("The connection to the database was lost.")
+        return error_from_result(result)
 
 
 _prepared: WeakKeyDictionary[Connection[tuple[object, ...]], dict[str, bytes]] = WeakKeyDictionary()
