@@ -2,7 +2,15 @@
 
 import pytest
 
-from governance.policies.scope import EVERYTHING, Pins, arguments_read, attributes_read, exact, pins_of
+from governance.policies.scope import (
+    EVERYTHING,
+    Pins,
+    arguments_read,
+    attributes_read,
+    context_read,
+    exact,
+    pins_of,
+)
 from governance.policies.source import statements
 
 TOOLS = frozenset({"pay.refund"})
@@ -74,3 +82,22 @@ def test_attributes_read(condition: str, read: set[str]) -> None:
     (statement,) = statements(f"permit (principal, action, resource) when {{ {condition} }};")
 
     assert attributes_read(statement.tree) == read
+
+
+@pytest.mark.parametrize(
+    ("condition", "read"),
+    [
+        ("true", set()),
+        ("context.args.a > 1 && context.args has b", {"args"}),
+        ("context has args.a && context.approved", {"args", "approved"}),
+        ('context["label"].integrity == "args"', {"label"}),
+        ("context.args == {a: context.history.calls}", {"args", "history"}),
+        ("(if context.approved then context else context).estimate > 1", {"approved", EVERYTHING}),
+        ("context == {a: 1}", {EVERYTHING}),
+        ('[context.args_json, context.currency].contains("x")', {"args_json", "currency"}),
+    ],
+)
+def test_context_read(condition: str, read: set[str]) -> None:
+    (statement,) = statements(f"permit (principal, action, resource) when {{ {condition} }};")
+
+    assert context_read(statement.tree) == read
