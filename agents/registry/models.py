@@ -15,6 +15,7 @@ class AgentState(models.TextChoices):
     """Where an agent is in its life."""
 
     DRAFT = "draft"  # being built: starts nothing
+    IN_REVIEW = "in_review"  # its builder is done, somebody else looks at it: starts nothing
     ACTIVE = "active"  # may start runs
     SUSPENDED = "suspended"  # stopped by a person: starts nothing, can come back
     RETIRED = "retired"  # ended for good

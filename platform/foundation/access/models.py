@@ -4,6 +4,7 @@ from typing import ClassVar, Self, TypeVar
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Exists, F, Q
 from django.db.models.functions import Now
@@ -15,6 +16,22 @@ from foundation.organisations.models import GrantTarget
 from foundation.tenancy.models import TenantForeignKey, TenantModel
 
 M = TypeVar("M", bound=models.Model, covariant=True)
+
+
+class Role(TenantModel):
+    """A custom role: named permissions, beside the built-in ones. Its short name is none of theirs, and stays."""
+
+    target_path: ClassVar[str] = ""
+    slug = models.SlugField(max_length=60)
+    name = models.CharField(max_length=120)
+    description = models.CharField(max_length=300, blank=True)
+    permissions = ArrayField(models.CharField(max_length=60), default=list)
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["organisation", "slug"], name="role_slug")]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class GrantQuerySet(models.QuerySet["Grant"]):
@@ -38,10 +55,13 @@ class GrantQuerySet(models.QuerySet["Grant"]):
 
 
 class Grant(TenantModel):
-    """A role given to a principal on an organisation, a team or an agent, and so on all that is below it."""
+    """A role given to a principal (or to a group, and so to its members) on an organisation, a team or an agent, and so
+    on all that is below it. `role` is the short name of a built-in role or of `custom_role`.
+    """
 
     principal = TenantForeignKey(Principal, related_name="grants")
-    role = models.CharField(max_length=60, choices=[(role, role) for role in ROLES])
+    role = models.CharField(max_length=60)
+    custom_role = TenantForeignKey(Role, null=True, blank=True, related_name="grants")
     target = TenantForeignKey(GrantTarget, related_name="grants")
     expires_at = models.DateTimeField(null=True, blank=True)
     reason = models.CharField(max_length=300, blank=True)
@@ -53,6 +73,53 @@ class Grant(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.role} for {self.principal_id} on {self.target_id}"
+
+
+class Review(TenantModel):
+    """An access review: somebody looks at who has what on a target and below it, and says of each whether it stays."""
+
+    target_path: ClassVar[str] = "target"
+    name = models.CharField(max_length=120)
+    target = TenantForeignKey(GrantTarget, related_name="+")
+    opened_by = TenantForeignKey(Principal, related_name="+")
+    due_at = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(TenantModel.Meta):
+        pass
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Verdict(models.TextChoices):
+    """What was said of a reviewed grant."""
+
+    OPEN = "open"  # not yet looked at
+    ATTESTED = "attested"  # still needed
+    REVOKED = "revoked"  # withdrawn by the review
+    GONE = "gone"  # withdrawn or expired by itself meanwhile
+
+
+class ReviewItem(TenantModel):
+    """One grant under review, with what it was when the review was opened; it outlives the grant."""
+
+    review = TenantForeignKey(Review, related_name="items")
+    grant = models.UUIDField()
+    principal = TenantForeignKey(Principal, related_name="+")
+    role = models.CharField(max_length=60)
+    target = TenantForeignKey(GrantTarget, related_name="+")
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    verdict = models.CharField(max_length=8, choices=Verdict, default=Verdict.OPEN)
+    decided_by = TenantForeignKey(Principal, null=True, blank=True, related_name="+")
+    decided_at = models.DateTimeField(null=True, blank=True)
+    note = models.CharField(max_length=300, blank=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["review", "grant"], name="review_item_once")]
+
+    def __str__(self) -> str:
+        return f"{self.role} of {self.principal_id}"
 
 
 class PermittedQuerySet(models.QuerySet[M]):

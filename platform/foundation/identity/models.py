@@ -33,6 +33,7 @@ class PrincipalKind(models.TextChoices):
     PERSON = "person"
     AGENT = "agent"
     SERVICE = "service"
+    GROUP = "group"  # people and services together: grants to it are grants to each of them
 
 
 class PrincipalState(models.TextChoices):
@@ -40,6 +41,7 @@ class PrincipalState(models.TextChoices):
 
     ACTIVE = "active"
     SUSPENDED = "suspended"
+    LEFT = "left"  # for good: what it stood for was handed over to others
 
 
 class Principal(TenantModel):
@@ -69,10 +71,32 @@ class Membership(TenantModel):
         return f"{self.user_id} in {self.organisation_id}"
 
 
+class GroupMember(TenantModel):
+    """A person or service in a group. `source` says who keeps it: people here, a directory, or single sign-on."""
+
+    class Source(models.TextChoices):
+        """Where a membership of a group comes from; only its source takes it away."""
+
+        LOCAL = "local"
+        SCIM = "scim"
+        OIDC = "oidc"
+
+    group = TenantForeignKey(Principal, related_name="members")
+    member = TenantForeignKey(Principal, related_name="groups")
+    source = models.CharField(max_length=5, choices=Source, default=Source.LOCAL)
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["group", "member"], name="group_member_once")]
+
+    def __str__(self) -> str:
+        return f"{self.member_id} in {self.group_id}"
+
+
 class ApiKey(TenantModel):
     """What a person or service presents to us. Only a digest is kept; `prefix` finds the row and may be shown.
 
-    `scopes` narrows the principal's permissions to those named; empty means no narrowing.
+    `scopes` narrows the principal's permissions to those named; empty means no narrowing. `successor` is the key that
+    replaces it: until its own end, which the rotation has set, both are accepted.
     """
 
     principal = TenantForeignKey(Principal, related_name="api_keys")
@@ -83,6 +107,7 @@ class ApiKey(TenantModel):
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
+    successor = TenantForeignKey("self", null=True, blank=True, related_name="predecessors")
 
     class Meta(TenantModel.Meta):
         pass

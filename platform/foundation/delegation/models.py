@@ -1,0 +1,46 @@
+"""What a person lets an agent do in its name, and the tokens that were used up."""
+
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from foundation.identity.models import Principal
+from foundation.tenancy.models import TenantForeignKey, TenantModel
+
+
+class DelegationGrant(TenantModel):
+    """A principal lets another act in its name: person to agent, and from there agent to sub-agent (`parent`).
+
+    `scopes` names what it may do (permissions, or tools as `tool:<name>`; empty is nothing), `audience` at whom (names
+    of connectors or `remit`). A child never has more than its parent: effective rights are the intersection.
+    """
+
+    target_path: ClassVar[str] = ""
+    giver = TenantForeignKey(Principal, related_name="+")
+    receiver = TenantForeignKey(Principal, related_name="delegations")
+    parent = TenantForeignKey("self", null=True, blank=True, related_name="children")
+    scopes = ArrayField(models.CharField(max_length=120), default=list)
+    audience = ArrayField(models.CharField(max_length=120), default=list)
+    reason = models.CharField(max_length=300, blank=True)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(TenantModel.Meta):
+        pass
+
+    def __str__(self) -> str:
+        return f"{self.giver_id} to {self.receiver_id}"
+
+
+class SpentToken(TenantModel):
+    """A token that counts once, and was used: kept until it would have expired anyway."""
+
+    jti = models.UUIDField(unique=True)
+    expires_at = models.DateTimeField()
+
+    class Meta(TenantModel.Meta):
+        pass
+
+    def __str__(self) -> str:
+        return str(self.jti)

@@ -1,0 +1,36 @@
+"""People and groups as a directory keeps them here (SCIM 2.0, RFC 7643 and 7644)."""
+
+from django.db import models
+
+from foundation.identity.models import Principal
+from foundation.tenancy.models import TenantForeignKey, TenantModel
+
+
+class ProvisionedResource(TenantModel):
+    """A principal that a directory keeps: its name there, and the attributes that have no place of their own here."""
+
+    class Kind(models.TextChoices):
+        """The resource type of SCIM."""
+
+        USER = "User"
+        GROUP = "Group"
+
+    kind = models.CharField(max_length=5, choices=Kind)
+    principal = TenantForeignKey(Principal, related_name="+")
+    external_id = models.CharField(max_length=255, blank=True)
+    user_name = models.CharField(max_length=254, blank=True)
+    attributes = models.JSONField(default=dict)
+    version = models.PositiveIntegerField(default=1)
+    modified_at = models.DateTimeField(auto_now=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["principal"], name="provisioned_once"),
+            models.UniqueConstraint(
+                fields=["organisation", "kind", "external_id"], condition=~models.Q(external_id=""),
+                name="provisioned_external_id",
+            ),
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.external_id or self.user_name}"
