@@ -35,6 +35,7 @@ INSTALLED_APPS = [
     "governance.policies",
     "governance.budgets",
     "governance.approvals",
+    "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
@@ -43,6 +44,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "django_filters",
     "template_partials",
+    "guardian",
 ]
 
 MIDDLEWARE = [
@@ -95,6 +97,10 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+# Rights are asked of foundation.access, never of a backend: guardian's tables only mirror the grants.
+ANONYMOUS_USER_NAME = None
+GUARDIAN_MONKEY_PATCH_USER = GUARDIAN_MONKEY_PATCH_GROUP = False
+SILENCED_SYSTEM_CHECKS = ["guardian.W001"]
 LOGIN_URL = "/sign-in/"
 SESSION_COOKIE_NAME = "remit_session"
 SESSION_COOKIE_HTTPONLY = True

@@ -17,6 +17,11 @@ OUTSIDE = {
 OPEN_TABLES = {
     "django_migrations": "Django's own list of migrations: no tenant's data",
     "django_content_type": "Django's own list of models: no tenant's data",
+    "auth_permission": "Django's own list of permissions: names only, no tenant's data",
+    "auth_group": "Django's own groups, which nobody uses; no role but the owner may touch it",
+    "auth_group_permissions": "the same",
+    "guardian_userobjectpermission": "guardian's generic rows, which nobody uses; no role but the owner may touch it",
+    "guardian_groupobjectpermission": "the same",
     "django_session": "found by its secret key before the organisation is known",
     "runs_heartbeat": OUTSIDE["runs.Heartbeat"],
     "audit_sealposition": OUTSIDE["audit.SealPosition"],
