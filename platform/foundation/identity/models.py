@@ -45,11 +45,15 @@ class PrincipalState(models.TextChoices):
 
 
 class Principal(TenantModel):
-    """Whoever acts in an organisation: a person, an agent, or a service."""
+    """Whoever acts in an organisation: a person, an agent, or a service; or a group of people and services.
+
+    What `directory` says is kept by a directory over SCIM is not edited by hand.
+    """
 
     kind = models.CharField(max_length=8, choices=PrincipalKind)
     name = models.CharField(max_length=160)
     state = models.CharField(max_length=9, choices=PrincipalState, default=PrincipalState.ACTIVE)
+    directory = models.BooleanField(default=False, db_default=False)
 
     class Meta(TenantModel.Meta):
         pass

@@ -20,6 +20,7 @@ from foundation.inputs import checked_text, refuse_agent
 from foundation.organisations.models import Organisation
 
 LONGEST_LINK = 24 * 60  # minutes
+_STOPPED: dict[str, str] = {PrincipalState.SUSPENDED: "is suspended: restore it first", PrincipalState.LEFT: "has left"}
 
 
 @transaction.atomic
@@ -60,8 +61,10 @@ def suspend_principal(*, actor: Actor, principal: Principal, reason: str) -> Pri
 
 
 @transaction.atomic
-def restore_principal(*, actor: Actor, principal: Principal) -> Principal:
-    """It may act again."""
+def restore_principal(*, actor: Actor, principal: Principal, by_directory: bool = False) -> Principal:
+    """It may act again. Whoever a directory keeps is restored by that directory only."""
+    if principal.directory and not by_directory:
+        raise ConflictError(f"A directory keeps {principal.name} over SCIM: restore it there.")
     return _change_state(actor, principal, PrincipalState.ACTIVE, "")
 
 
@@ -145,6 +148,10 @@ def _change_state(actor: Actor, principal: Principal, state: PrincipalState, rea
     principal = Principal.objects.select_for_update().get(pk=principal.pk)
     if principal.kind == PrincipalKind.AGENT:
         raise InvalidError(f"{principal.name} is an agent: suspend or activate the agent itself.")
+    if principal.kind == PrincipalKind.GROUP:
+        raise InvalidError(f"{principal.name} is a group: suspend its members, or withdraw its grants.")
+    if principal.state == PrincipalState.LEFT:
+        raise ConflictError(f"{principal.name} has left for good: add the person anew.")
     if principal.state == state:
         raise ConflictError(f"{principal.name} is {state} already.")
     principal.state = state
@@ -157,6 +164,8 @@ def _change_state(actor: Actor, principal: Principal, state: PrincipalState, rea
 def _refuse_key_for(actor: Actor, principal: Principal, scopes: tuple[str, ...]) -> None:
     if principal.kind == PrincipalKind.AGENT:
         raise InvalidError("An agent has no API key: it acts through its runs. Make the key for a service.")
+    if principal.kind == PrincipalKind.GROUP:
+        raise InvalidError("A group has no API key: make the key for a service.")
     if (
         principal.kind == PrincipalKind.PERSON
         and actor.kind is not ActorKind.SYSTEM
@@ -164,7 +173,7 @@ def _refuse_key_for(actor: Actor, principal: Principal, scopes: tuple[str, ...])
     ):
         raise InvalidError(f"Only {principal.name} can make a key in its own name. Make the key for a service.")
     if principal.state != PrincipalState.ACTIVE:
-        raise InvalidError(f"{principal.name} is suspended: restore it first.")
+        raise InvalidError(f"{principal.name} {_STOPPED[principal.state]}.")
     if actor.scopes is not None and not (scopes and actor.scopes.issuperset(scopes)):
         raise InvalidError("A key cannot make a wider one: name scopes that this key has itself.", "scopes")
 

@@ -44,6 +44,11 @@ class Migration(migrations.Migration):
                 max_length=9,
             ),
         ),
+        migrations.AddField(
+            model_name="principal",
+            name="directory",
+            field=models.BooleanField(default=False, db_default=False),
+        ),
         migrations.CreateModel(
             name="GroupMember",
             fields=[

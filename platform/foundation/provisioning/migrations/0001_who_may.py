@@ -2,6 +2,7 @@
 
 import django.db.models.deletion
 import django.db.models.functions.datetime
+import django.db.models.functions.text
 from django.db import migrations, models
 
 import foundation.ids
@@ -33,7 +34,6 @@ class Migration(migrations.Migration):
                 ("external_id", models.CharField(blank=True, max_length=255)),
                 ("user_name", models.CharField(blank=True, max_length=254)),
                 ("attributes", models.JSONField(default=dict)),
-                ("version", models.PositiveIntegerField(default=1)),
                 ("modified_at", models.DateTimeField(auto_now=True)),
                 (
                     "organisation",
@@ -57,6 +57,12 @@ class Migration(migrations.Migration):
                         condition=models.Q(("external_id", ""), _negated=True),
                         fields=("organisation", "kind", "external_id"),
                         name="provisioned_external_id",
+                    ),
+                    models.UniqueConstraint(
+                        django.db.models.functions.text.Lower("user_name"),
+                        models.F("organisation"),
+                        condition=models.Q(("user_name", ""), _negated=True),
+                        name="provisioned_user_name",
                     ),
                 ],
             },
