@@ -18,6 +18,7 @@ from governance.approvals.models import ApprovalState
 from governance.budgets.engine import LOCKED, LOCKED_ROWS, Books
 from governance.decisions import write_down
 from governance.policies.circumstances import facts_now, narrowed
+from governance.policies.delegations import refusal_of
 from governance.policies.facts import facts_digest
 from governance.policies.standing import generation_of, heard_of_generation, standing
 
@@ -81,6 +82,8 @@ def _verdict(action: Action) -> Verdict:
             f"There is no price for {action.target} in the organisation's currency: set one in the catalogue."
         )
     if refusal := _without_standing(action, known):
+        return refused(refusal)
+    if refusal := refusal_of(action, known, clock.now()):
         return refused(refusal)
     if action.stubbed and action.answered not in {"", APPROVED}:
         return refused(action.answered)

@@ -12,11 +12,13 @@ from foundation.tenancy.models import TenantForeignKey, TenantModel
 class DelegationGrant(TenantModel):
     """A principal lets another act in its name: person to agent, and from there agent to sub-agent (`parent`).
 
-    `scopes` names what it may do (permissions, or tools as `tool:<name>`; empty is nothing), `audience` at whom (names
-    of connectors or `remit`). A child never has more than its parent: effective rights are the intersection.
+    `person` is the first giver: whose power it is. `scopes` names what may be done (permissions, `tool:<name>`,
+    `agent:<slug>`; `tool:*` is any tool; empty is nothing), `audience` at whom (audiences of connectors, or `remit`). A
+    child never has more than its parent: effective rights are the intersection.
     """
 
     target_path: ClassVar[str] = ""
+    person = TenantForeignKey(Principal, related_name="+")
     giver = TenantForeignKey(Principal, related_name="+")
     receiver = TenantForeignKey(Principal, related_name="delegations")
     parent = TenantForeignKey("self", null=True, blank=True, related_name="children")

@@ -58,6 +58,12 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "person",
+                    foundation.tenancy.models.TenantForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="identity.principal"
+                    ),
+                ),
+                (
                     "parent",
                     foundation.tenancy.models.TenantForeignKey(
                         blank=True,
