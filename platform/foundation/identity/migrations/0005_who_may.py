@@ -8,6 +8,25 @@ import foundation.ids
 import foundation.tenancy.models
 from foundation.tenancy.operations import IsolateTenant, TieTenantKey
 
+# Whoever keeps a connection open, such as a stream of events, looks again at once when a key or a principal stops.
+RING = """
+CREATE FUNCTION remit_ring_access() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    PERFORM pg_notify('remit_access', NEW.organisation_id::text);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER identity_apikey_ring AFTER UPDATE OF revoked_at, expires_at ON identity_apikey FOR EACH ROW
+    WHEN (OLD.revoked_at IS DISTINCT FROM NEW.revoked_at OR OLD.expires_at IS DISTINCT FROM NEW.expires_at)
+    EXECUTE FUNCTION remit_ring_access();
+CREATE TRIGGER identity_principal_ring AFTER UPDATE OF state ON identity_principal FOR EACH ROW
+    WHEN (OLD.state IS DISTINCT FROM NEW.state) EXECUTE FUNCTION remit_ring_access();
+"""
+SILENT = """
+DROP TRIGGER identity_principal_ring ON identity_principal;
+DROP TRIGGER identity_apikey_ring ON identity_apikey;
+DROP FUNCTION remit_ring_access();
+"""
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -93,4 +112,5 @@ class Migration(migrations.Migration):
         ),
         TieTenantKey("apikey", "successor"),
         IsolateTenant("groupmember"),
+        migrations.RunSQL(RING, SILENT),
     ]
