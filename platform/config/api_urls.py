@@ -19,6 +19,8 @@ from console.api.grants import GrantEndpoints
 from console.api.keys import ApiKeyEndpoints
 from console.api.organisations import OrganisationEndpoints, TeamEndpoints
 from console.api.people import PersonEndpoints, ServiceEndpoints
+from console.api.token_exchange import TokenDoor
+from console.api.tokens import IntrospectionEndpoints
 from foundation.api.unknown import UnknownEndpoint
 from governance.approvals.api import ApprovalEndpoints
 from governance.budgets.api import BudgetEndpoints
@@ -56,6 +58,8 @@ urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(authentication_classes=[], permission_classes=[]), name="api-schema"),
     path("v1/organisation", OrganisationEndpoints.as_view({"get": "show_own"}), name="api-organisation"),
     path("v1/workers", WorkerEndpoints.as_view({"get": "show_workers"}), name="api-workers"),
+    path("v1/introspect", IntrospectionEndpoints.as_view({"post": "token"}), name="api-introspect"),
+    path("v1/token", TokenDoor.as_view(), name="api-token"),
     path("v1/callbacks/<uuid:identifier>/call", CallbackDoor.as_view(), name="api-callback-door"),
     path("v1/triggers/<uuid:identifier>/call", TriggerDoor.as_view(), name="api-trigger-door"),
     path("v1/", include(router.urls)),

@@ -2,11 +2,13 @@
 
 from django.urls import include, path
 
-from console.views import agents, audit, home, keys, people, runs, search, sign_in, teams
+from console.views import agents, audit, home, keys, people, runs, search, sign_in, teams, well_known
 
 urlpatterns = [
     path("", home.Home.as_view(), name="home"),
     path("", include("foundation.web.urls")),
+    path(".well-known/jwks.json", well_known.PublicKeys.as_view(), name="public-keys"),
+    path(".well-known/oauth-authorization-server", well_known.Metadata.as_view(), name="oauth-metadata"),
     path("search", search.Search.as_view(), name="search"),
     path("sign-in/", sign_in.SignIn.as_view(), name="sign-in"),
     path("sign-in/link/<str:token>/", sign_in.SignInByLink.as_view(), name="sign-in-link"),

@@ -22,8 +22,8 @@ from foundation.tenancy.context import enter
 
 # The first never ask the database; the pages of sign-in and the doors for signed calls open transactions of their own,
 # because what they count and record must outlive a refusal.
-WITHOUT_ACTOR = ("/healthz", "/readyz", "/static/")
-WITHOUT_TENANT = re.compile(r"/sign-in/.*|/api/v1/[a-z-]+/[^/]+/call", re.DOTALL)
+WITHOUT_ACTOR = ("/healthz", "/readyz", "/static/", "/.well-known/")
+WITHOUT_TENANT = re.compile(r"/sign-in/.*|/api/v1/[a-z-]+/[^/]+/call|/api/v1/token", re.DOTALL)
 
 
 class ActorRequest(HttpRequest):
