@@ -8,7 +8,7 @@ from django.test import Client
 
 from foundation.access.models import Grant
 from foundation.access.people import leave, stop_person
-from foundation.access.services import grant
+from foundation.access.services import grant, withdraw
 from foundation.audit.models import AuditEntry
 from foundation.errors import ConflictError, InvalidError
 from foundation.identity.models import ApiKey, GroupMember, Membership, Principal, PrincipalKind, PrincipalState
@@ -225,7 +225,8 @@ def test_nobody_is_seated_where_more_may_be_done_than_the_directory_may(director
         root = GrantTarget.objects.get(pk=world.organisation.id)
         principal = Principal.objects.get(pk=group["id"])
         Grant.objects.create(organisation=world.organisation, principal=principal, role="administrator", target=root)
-        Grant.objects.filter(pk=weak.given.pk).update(target_id=world.team.target_id)
+        withdraw(actor=world.shell, grant=weak.given)
+        grant(actor=world.shell, principal=weak.service, role="administrator", target=world.team.target)
     # The service of the weak directory administers one team only, so the door itself is closed to it.
     assert (
         weak.patch(f"/Groups/{group['id']}", {"op": "add", "path": "members", "value": [{"value": ada}]}).status_code
