@@ -24,9 +24,9 @@ CREATE FUNCTION remit_hold(holders uuid[], targets uuid[]) RETURNS void LANGUAGE
     SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     IF holders IS NULL THEN RETURN; END IF;
-    PERFORM pg_advisory_xact_lock(hashtextextended('remit_hold ' || o.id, 0))
-        FROM (SELECT DISTINCT t.organisation_id AS id FROM organisations_granttarget t WHERE t.id = ANY(targets)
-              ORDER BY 1) o;
+    PERFORM FROM organisations_organisation o WHERE o.id IN (
+        SELECT t.organisation_id FROM organisations_granttarget t WHERE t.id = ANY(targets)
+    ) ORDER BY o.id FOR NO KEY UPDATE;
     -- A statement of its own: it sees what those have committed that it has waited for.
     WITH pair AS (
         SELECT DISTINCT x.principal, x.target FROM unnest(holders, targets) AS x(principal, target)
