@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from console.views import agents, audit, home, keys, people, runs, search, sign_in, teams, well_known
+from console.views import agents, audit, home, keys, people, runs, search, sign_in, single_sign_on, teams, well_known
 
 urlpatterns = [
     path("", home.Home.as_view(), name="home"),
@@ -12,6 +12,10 @@ urlpatterns = [
     path("search", search.Search.as_view(), name="search"),
     path("sign-in/", sign_in.SignIn.as_view(), name="sign-in"),
     path("sign-in/link/<str:token>/", sign_in.SignInByLink.as_view(), name="sign-in-link"),
+    path("sign-in/with/", single_sign_on.FindProvider.as_view(), name="sign-in-with"),
+    path("sign-in/with/<slug:slug>/", single_sign_on.AtProvider.as_view(), name="sign-in-at"),
+    path("sign-in/with/<slug:slug>/start/", single_sign_on.Start.as_view(), name="sign-in-start"),
+    path("sign-in/with/<slug:slug>/callback/", single_sign_on.Callback.as_view(), name="sign-in-callback"),
     path("sign-out/", sign_in.SignOut.as_view(), name="sign-out"),
     path("organisation/", sign_in.ChooseOrganisation.as_view(), name="choose-organisation"),
     path("runs/<uuid:run_id>/", runs.RunPage.as_view(), name="run"),

@@ -1,28 +1,29 @@
 """An organisation's identity providers (OpenID Connect), and what their groups mean here."""
 
+from typing import ClassVar
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
-from foundation.access.models import Role
 from foundation.identity.models import Principal
-from foundation.organisations.models import GrantTarget
 from foundation.tenancy.models import TenantForeignKey, TenantModel
 
 
 class IdentityProvider(TenantModel):
     """Where people of an organisation sign in by OpenID Connect.
 
-    `issuer` is its address, below which `/.well-known/openid-configuration` stands. `secret` is sealed. `domains` are
+    `issuer` is its address, below which `/.well-known/openid-configuration` stands. `domains` are
     the e-mail domains whose people it vouches for; nobody else comes in through it. `provisions`: who is unknown
     becomes a person here at first sign-in (just in time). `required`: people of these domains sign in here and in no
     other way. `groups_claim` names the claim that lists a person's groups.
     """
 
+    target_path: ClassVar[str] = ""
     slug = models.SlugField(max_length=60, unique=True)
     name = models.CharField(max_length=120)
     issuer = models.URLField(max_length=300)
     client_id = models.CharField(max_length=200)
-    secret = models.BinaryField()
+    sealed_secret = models.TextField()
     domains = ArrayField(models.CharField(max_length=253), default=list)
     groups_claim = models.CharField(max_length=60, default="groups")
     provisions = models.BooleanField(default=True)
@@ -37,21 +38,21 @@ class IdentityProvider(TenantModel):
 
 
 class GroupMapping(TenantModel):
-    """What a group at the identity provider means here: a role on a target, while the person is in it."""
+    """What a group at the identity provider means here: a group of ours, which people join and leave at each sign-in.
 
+    What it may do are the grants of `principal`, as with any group.
+    """
+
+    target_path: ClassVar[str] = ""
     provider = TenantForeignKey(IdentityProvider, models.CASCADE, related_name="mappings")
     group = models.CharField(max_length=200)
-    role = models.CharField(max_length=60)
-    custom_role = TenantForeignKey(Role, null=True, blank=True, related_name="+")
-    target = TenantForeignKey(GrantTarget, related_name="+")
+    principal = TenantForeignKey(Principal, related_name="+")
 
     class Meta(TenantModel.Meta):
-        constraints = [
-            models.UniqueConstraint(fields=["provider", "group", "role", "target"], name="group_mapping_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["provider", "group"], name="group_mapping_once")]
 
     def __str__(self) -> str:
-        return f"{self.group}: {self.role}"
+        return self.group
 
 
 class FederatedIdentity(TenantModel):

@@ -2,9 +2,16 @@
 
 from django.apps import AppConfig
 
+from foundation.secrets.columns import register_column
+
 
 class IdentityConfig(AppConfig):
     """Whoever acts: people, agents and services; how they prove it."""
 
     name = "foundation.identity"
     label = "identity"
+
+    def ready(self) -> None:
+        """The rotation of the sealing key covers the secrets of second factors."""
+        for key in ("secret", "seed"):
+            register_column("mfa.Authenticator", "data", lambda _row: "second-factor", key)

@@ -133,3 +133,26 @@ class SignInLink(Identified):
 
     def __str__(self) -> str:
         return f"sign-in link of {self.user_id}"
+
+
+class WebSession(Identified):
+    """A browser in which a person is signed in. `key` is that of Django's session: deleting that one ends it at once.
+
+    `bound_to` is set when an organisation's identity provider let the person in: it counts there alone.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=40, unique=True)
+    bound_to = models.ForeignKey(
+        "organisations.Organisation", on_delete=models.CASCADE, null=True, blank=True, related_name="+"
+    )
+    method = models.CharField(max_length=20)
+    address = models.CharField(max_length=64, blank=True)
+    browser = models.CharField(max_length=200, blank=True)
+    last_seen_at = models.DateTimeField(db_default=Now())
+
+    class Meta(Identified.Meta):
+        pass
+
+    def __str__(self) -> str:
+        return f"session of {self.user_id}"

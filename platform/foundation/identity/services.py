@@ -15,6 +15,7 @@ from foundation.audit.record import Entry, entry, record
 from foundation.errors import ConflictError, InvalidError
 from foundation.identity.lookups import invite_user, see_as_user
 from foundation.identity.models import ApiKey, Membership, Principal, PrincipalKind, PrincipalState, SignInLink, User
+from foundation.identity.step_up import refuse_foreign, require_fresh
 from foundation.identity.tokens import digest, new_key, new_link_token
 from foundation.inputs import checked_text, refuse_agent
 from foundation.organisations.models import Organisation
@@ -132,6 +133,8 @@ def change_password(*, actor: Actor, user: User, password: str) -> User:
     """Set the own password (or anybody's, from the shell). All web sessions of the person end."""
     if actor.user != user.pk and actor.kind is not ActorKind.SYSTEM:
         raise InvalidError("Only the person itself can change its password.", "password")
+    refuse_foreign(actor)
+    require_fresh(actor)
     try:
         validate_password(password, user)
     except ValidationError as error:

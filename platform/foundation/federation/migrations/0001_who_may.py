@@ -9,12 +9,43 @@ import foundation.ids
 import foundation.tenancy.models
 from foundation.tenancy.operations import IsolateTenant
 
+# The questions of single sign-on that are asked before the organisation is known; what they answer is no secret.
+SIGN_IN = """
+CREATE FUNCTION remit_identity_providers(wanted text)
+    RETURNS TABLE (id uuid, organisation_id uuid, slug varchar, name varchar, organisation_name varchar)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS
+    $$ SELECT p.id, p.organisation_id, p.slug, p.name, o.name
+       FROM federation_identityprovider p JOIN organisations_organisation o ON o.id = p.organisation_id
+       WHERE p.is_active AND (p.slug = wanted OR lower(wanted) = ANY (p.domains)) ORDER BY o.name, p.name $$;
+
+-- As before, and whether the organisation lets its people in through its own identity provider only.
+DROP FUNCTION remit_memberships_of(uuid);
+CREATE FUNCTION remit_memberships_of(wanted uuid)
+    RETURNS TABLE (organisation_id uuid, organisation_slug varchar, organisation_name varchar,
+                   principal_id uuid, principal_name varchar, principal_state varchar, single_sign_on boolean,
+                   federated boolean)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS
+    $$ SELECT o.id, o.slug, o.name, p.id, p.name, p.state, EXISTS (
+           SELECT FROM federation_identityprovider f WHERE f.organisation_id = o.id AND f.is_active AND f.required
+           AND lower(split_part(u.email, '@', 2)) = ANY (f.domains)),
+           EXISTS (SELECT FROM federation_identityprovider f WHERE f.organisation_id = o.id AND f.is_active)
+       FROM identity_membership m JOIN identity_principal p ON p.id = m.principal_id
+       JOIN identity_user u ON u.id = m.user_id JOIN organisations_organisation o ON o.id = m.organisation_id
+       WHERE m.user_id = wanted ORDER BY o.name $$;
+GRANT CREATE ON SCHEMA public TO remit_system;
+ALTER FUNCTION remit_identity_providers(text) OWNER TO remit_system;
+ALTER FUNCTION remit_memberships_of(uuid) OWNER TO remit_system;
+REVOKE CREATE ON SCHEMA public FROM remit_system;
+REVOKE ALL ON FUNCTION remit_identity_providers(text), remit_memberships_of(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION remit_identity_providers(text), remit_memberships_of(uuid) TO remit_serving;
+"""
+REVERSE = "DROP FUNCTION remit_identity_providers(text);"
+
 
 class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ("access", "0003_who_may"),
         ("identity", "0005_who_may"),
         ("organisations", "0003_configuration"),
     ]
@@ -35,7 +66,7 @@ class Migration(migrations.Migration):
                 ("name", models.CharField(max_length=120)),
                 ("issuer", models.URLField(max_length=300)),
                 ("client_id", models.CharField(max_length=200)),
-                ("secret", models.BinaryField()),
+                ("sealed_secret", models.TextField()),
                 (
                     "domains",
                     django.contrib.postgres.fields.ArrayField(
@@ -70,17 +101,6 @@ class Migration(migrations.Migration):
                     models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
                 ),
                 ("group", models.CharField(max_length=200)),
-                ("role", models.CharField(max_length=60)),
-                (
-                    "custom_role",
-                    foundation.tenancy.models.TenantForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="access.role",
-                    ),
-                ),
                 (
                     "organisation",
                     models.ForeignKey(
@@ -88,9 +108,9 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "target",
+                    "principal",
                     foundation.tenancy.models.TenantForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="organisations.granttarget"
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="identity.principal"
                     ),
                 ),
                 (
@@ -105,9 +125,7 @@ class Migration(migrations.Migration):
             options={
                 "ordering": ["id"],
                 "abstract": False,
-                "constraints": [
-                    models.UniqueConstraint(fields=("provider", "group", "role", "target"), name="group_mapping_once")
-                ],
+                "constraints": [models.UniqueConstraint(fields=("provider", "group"), name="group_mapping_once")],
             },
         ),
         migrations.CreateModel(
@@ -155,4 +173,5 @@ class Migration(migrations.Migration):
         IsolateTenant("identityprovider", engine=""),
         IsolateTenant("groupmapping", engine=""),
         IsolateTenant("federatedidentity", engine=""),
+        migrations.RunSQL(SIGN_IN, REVERSE),
     ]
