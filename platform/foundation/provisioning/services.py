@@ -108,7 +108,7 @@ def remove_provisioned_group(*, actor: Actor, principal: Principal) -> None:
     ProvisionedResource.objects.filter(principal=found).delete()
     found.state = PrincipalState.LEFT
     found.save(update_fields=["state"])
-    record(*grants, _about(actor, "group.delete", found, source="scim", members=members, grants=len(grants)))
+    record(*grants, _about(actor, "group.end", found, source="scim", members=members, grants=len(grants)))
 
 
 def _keep(principal: Principal, kind: str, resource: Resource[Any], user_name: str = "") -> None:
