@@ -40,6 +40,7 @@ def bodies(world: World) -> dict[str, Any]:
         },
         "language_models_set_price": {"currency": "EUR", "input_per_million": 1, "output_per_million": 1},
         "people_create": {"email": f"new-{uuid7()}@example.org", "name": "New"},
+        "people_offboard": {"reason": "A new job."},
         "people_suspend": {"reason": "Away."},
         "policies_create": {"slug": "more", "name": "More", "source": "permit (principal, action, resource);"},
         "policies_mode": {"mode": "log_only"},
@@ -70,7 +71,9 @@ def bodies(world: World) -> dict[str, Any]:
         "sessions_save": {"name": "note.txt", "text": "Hello"},
         "services_suspend": {"reason": "Away."},
         "teams_change": {"name": "Renamed"},
+        "teams_archive": {"reason": "Done."},
         "teams_create": {"slug": "below", "name": "Below", "parent": desk},
+        "teams_move": {"parent": None},
         "triggers_change": {"name": "Renamed"},
         "triggers_create": {"agent": str(things["agents"]), "name": "Shop"},
     }  # fmt: skip

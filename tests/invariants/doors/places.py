@@ -49,6 +49,10 @@ BEFORE = {
 }
 # What cannot succeed in the matrix's world though the permission is held, and why.
 MAY_FAIL: dict[str, tuple[int, str]] = {
+    "api_keys_rotate": (400, "another person's key: only that person makes one in its name"),
+    "teams_archive": (400, "an agent lives in it"),
+    "teams_move": (409, "it is there already"),
+    "teams_unarchive": (409, "it is not archived"),
     "api_keys_rotate": (400, "nobody makes a key in the name of another person"),
     "approvals_approve": (403, "separation of duties: only the roles that are asked, and never the requester"),
     "approvals_deny": (403, "separation of duties: never the requester"),
@@ -61,6 +65,9 @@ MAY_FAIL: dict[str, tuple[int, str]] = {
     "sessions_close": (409, "its run has not ended"),
     "sessions_move": (409, "there is one version"),
 }
+
+# What also needs its permission above the thing that it is done to, and so is refused to who holds it there alone.
+ABOVE = {"teams_move"}
 
 
 class Place(Enum):
@@ -90,6 +97,8 @@ def answers(operation: Operation, held: bool, place: Place) -> frozenset[int]:
         case Kind.OWN:
             return DONE | {400, 403, 404, 409}
         case Kind.TEAM if place is Place.OWN_TEAM:
+            if operation.name in ABOVE:
+                return frozenset({403})
             return _done(operation) if one or operation.method == "GET" else DONE | {400, 403, 404}
         case Kind.TEAM:
             return frozenset({404}) if one else DONE if operation.method == "GET" else frozenset({400, 403, 404})
