@@ -120,7 +120,8 @@ def amiss(seat: Seat, world: World, call: Callable[[], Any], allowed: frozenset[
             return f"403 that does not name {named}: {_text(answer)[-300:]}"
         if answer.status_code in {403, 404} and world.canary in _body(answer):
             return f"{answer.status_code} that shows what may not be known"
-        if answer.status_code == 403 and not any(
+        hidden = answer.status_code == 404 and allowed == {404}
+        if (answer.status_code == 403 or hidden) and not any(
             one.actor_id == seat.principal.id and (named or "") in one.reason for one in refusals(seat.world, since)
         ):
             return f"{answer.status_code} that is not in the record"

@@ -58,7 +58,7 @@ class ActorMiddleware:
         given.actor = _authenticate(request)
         alone = WITHOUT_TENANT.fullmatch(request.path_info) is not None
         response = self._get_response(request) if alone else self._answer(given)
-        if response.status_code == HTTPStatus.FORBIDDEN:
+        if response.status_code == HTTPStatus.FORBIDDEN or given.refusal:
             _record_refusal(given, response)
         return response
 
@@ -71,6 +71,7 @@ class ActorMiddleware:
             case StaleSignInError():
                 return self._step_up(request, exception)
             case UnknownError():
+                note_refusal(request, exception)
                 return response_for_exception(request, Http404(str(exception)))
             case InvalidError() | ConflictError():
                 response = response_for_exception(request, BadRequest(str(exception)))

@@ -38,7 +38,7 @@ def handle(error: Exception, context: Mapping[str, Any]) -> Response:
     status, values, headers = _describe(error)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("An endpoint failed", exc_info=error)
-    if request is not None and status == HTTPStatus.FORBIDDEN:
+    if request is not None and (status == HTTPStatus.FORBIDDEN or isinstance(error, UnknownError)):
         note_refusal(getattr(request, "_request", request), error)
     identifier = str(getattr(request, "id", ""))
     return Response(problem(status, request_id=identifier, **values), status, headers=headers, content_type=MEDIA_TYPE)
