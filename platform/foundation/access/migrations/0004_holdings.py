@@ -53,7 +53,7 @@ BEGIN
                             AND w.target = h.content_object_id AND w.permission = h.permission_id)
     )
     INSERT INTO access_holding (id, organisation_id, principal_id, user_id, permission_id, content_object_id, expires_at)
-    SELECT uuidv7(), w.organisation_id, w.principal, m.user_id, w.permission, w.target, w.expires_at
+    SELECT gen_random_uuid(), w.organisation_id, w.principal, m.user_id, w.permission, w.target, w.expires_at
     FROM wanted w LEFT JOIN identity_membership m ON m.principal_id = w.principal
     ON CONFLICT (principal_id, permission_id, content_object_id) DO UPDATE SET expires_at = EXCLUDED.expires_at
         WHERE access_holding.expires_at IS DISTINCT FROM EXCLUDED.expires_at;
@@ -168,6 +168,9 @@ REVOKE CREATE ON SCHEMA public FROM remit_system;
 REVOKE ALL ON FUNCTION remit_hold(uuid[], uuid[]), remit_hold_all() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION remit_hold_all() TO remit_owner;
 
+-- The teams of an organisation, among agents that may be many.
+CREATE INDEX organisations_granttarget_teams ON organisations_granttarget (organisation_id) WHERE kind = 'team';
+
 -- What is over is gone, even for whoever asks guardian.
 CREATE POLICY access_holding_live ON access_holding AS RESTRICTIVE FOR SELECT TO remit_serving USING (
     organisation_id = nullif(current_setting('remit.organisation', true), '')::uuid
@@ -192,6 +195,7 @@ CREATE TRIGGER identity_membership_held AFTER INSERT ON identity_membership
 """
 
 REVERSE = """
+DROP INDEX organisations_granttarget_teams;
 DROP TRIGGER access_grant_held_insert ON access_grant;
 DROP TRIGGER access_grant_held_update ON access_grant;
 DROP TRIGGER access_grant_held_delete ON access_grant;
