@@ -6,6 +6,7 @@ from django.db import models
 
 from agents.catalogue.models import LanguageModel
 from foundation.access.models import PermittedQuerySet
+from foundation.access.pages import Places
 from foundation.identity.models import Principal
 from foundation.organisations.models import GrantTarget, Team
 from foundation.tenancy.models import TenantForeignKey, TenantModel
@@ -28,6 +29,7 @@ class Agent(TenantModel):
     starts nothing. `serving` is the version that new sessions get.
     """
 
+    places: ClassVar[Places] = Places("registry_agent", "team_id", "id", is_node=True)
     slug = models.SlugField(max_length=60)
     name = models.CharField(max_length=120)
     purpose = models.CharField(max_length=300, blank=True)
@@ -42,6 +44,7 @@ class Agent(TenantModel):
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["organisation", "slug"], name="agent_slug")]
+        indexes = [models.Index(fields=["team", "id"], name="agent_by_team")]
 
     def __str__(self) -> str:
         return self.name

@@ -14,11 +14,15 @@ from agents.runs.workers_api import WorkerEndpoints
 from agents.schedules.api import ScheduleEndpoints
 from agents.schedules.trigger_api import TriggerDoor, TriggerEndpoints
 from agents.tools.api import ConnectorEndpoints, CredentialEndpoints, ToolEndpoints
+from console.api.access import AccessEndpoints
 from console.api.audit import AuditEndpoints
 from console.api.grants import GrantEndpoints
+from console.api.groups import GroupEndpoints
 from console.api.keys import ApiKeyEndpoints
 from console.api.organisations import OrganisationEndpoints, TeamEndpoints
 from console.api.people import PersonEndpoints, ServiceEndpoints
+from console.api.reviews import ReviewEndpoints
+from console.api.roles import RoleEndpoints
 from console.api.token_exchange import TokenDoor
 from console.api.tokens import IntrospectionEndpoints
 from foundation.api.unknown import UnknownEndpoint
@@ -31,7 +35,11 @@ for prefix, endpoints in {
     "teams": TeamEndpoints,
     "people": PersonEndpoints,
     "services": ServiceEndpoints,
+    "groups": GroupEndpoints,
+    "roles": RoleEndpoints,
     "grants": GrantEndpoints,
+    "reviews": ReviewEndpoints,
+    "access": AccessEndpoints,
     "api-keys": ApiKeyEndpoints,
     "providers": ProviderEndpoints,
     "language-models": LanguageModelEndpoints,

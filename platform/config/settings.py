@@ -13,6 +13,7 @@ ALLOWED_HOSTS = [*(listing("REMIT_ALLOWED_HOSTS") or ("127.0.0.1", "localhost", 
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
 INSTALLED_APPS = [
+    "django.contrib.auth",  # before ours, which undo some of it
     "config.apps.RemitConfig",
     "console",
     "foundation.tenancy",
@@ -35,7 +36,6 @@ INSTALLED_APPS = [
     "governance.policies",
     "governance.budgets",
     "governance.approvals",
-    "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",

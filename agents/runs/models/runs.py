@@ -1,11 +1,14 @@
 """Runs: the work caused by one input, and what it waits for."""
 
+from typing import ClassVar
+
 from django.db import models
 from django.db.models.functions import Now
 
 from agents.registry.models import Agent, AgentVersion
 from agents.runs.models.sessions import Session
 from foundation.access.models import PermittedQuerySet
+from foundation.access.pages import Places
 from foundation.delegation.models import DelegationGrant
 from foundation.identity.models import Principal
 from foundation.organisations.models import GrantTarget
@@ -59,6 +62,7 @@ class Run(TenantModel):
     answer with what the former run recorded, and nothing leaves. `max_tokens` 0 is no limit.
     """
 
+    places: ClassVar[Places] = Places("runs_place", "node_id", "run_id", is_node=False)
     session = TenantForeignKey(Session, related_name="runs")
     agent = TenantForeignKey(Agent, related_name="runs")
     version = TenantForeignKey(AgentVersion, related_name="runs")

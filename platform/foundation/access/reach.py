@@ -26,6 +26,7 @@ class Reach:
     `permission` is the id of its row among Django's permissions.
     """
 
+    organisation: UUID | None = None
     principal: UUID | None = None
     permission: int = 0
     somewhere: bool = False
@@ -42,7 +43,7 @@ def reach_of(actor: Actor, permission: str, using: str = "default") -> Reach:
             [actor.principal, str(permission), actor.organisation],
         )
         row = cursor.fetchone()
-    return Reach(actor.principal, *row) if row and row[1] else Reach(actor.principal)
+    return Reach(actor.organisation, actor.principal, *row) if row else Reach()
 
 
 def held_on(principal: UUID, target: UUID, using: str = "default") -> frozenset[Permission]:

@@ -123,9 +123,9 @@ def _decidable(actor: Actor, item: ReviewItem) -> ReviewItem:
     require(actor, Permission.GRANT_MANAGE, found.target_id)
     if found.verdict != Verdict.OPEN:
         raise ConflictError(f"This grant is {found.verdict} already.")
-    mine = GroupMember.objects.filter(group_id=found.principal_id, member_id=actor.principal)
-    others = administrators(found.organisation_id).exclude(principal_id=actor.principal)
-    if (found.principal_id == actor.principal or mine.exists()) and others.exists():
+    own = {found.principal_id, *GroupMember.objects.filter(group=found.principal).values_list("member_id", flat=True)}
+    me = [one for one in own if one == actor.principal]
+    if me and administrators(found.organisation_id).exclude(principal_id__in=me).exists():
         raise InvalidError("This is your own access: somebody else decides on it.")
     return found
 

@@ -22,7 +22,10 @@ from agents.schedules.plans import Plan
 from agents.schedules.services import create_schedule, create_trigger
 from agents.tools.models import Tool
 from agents.tools.services import add_connector, add_credential
+from foundation.access.custom_roles import create_role
+from foundation.access.groups import add_member, create_group
 from foundation.access.models import Grant
+from foundation.access.reviews import open_review
 from foundation.access.roles import ROLES
 from foundation.access.services import grant
 from foundation.actors import Actor, ActorKind, shell_actor
@@ -186,7 +189,14 @@ def furnish(world: World) -> World:
         hourly = Plan(name=canary, kind="cron", expression="0 * * * *", input=canary)
         schedule = create_schedule(actor=world.actor("builder"), agent=agent, plan=hourly)
         trigger, _ = create_trigger(actor=world.actor("builder"), agent=agent, name=canary)
+        own_role = create_role(actor=shell, slug="own", name=canary, description=canary, permissions=["run.view"])
+        group = create_group(actor=shell, name=canary)
+        add_member(actor=shell, group=group, member=world.people["operator"])
+        crew = create_group(actor=shell, name=f"crew {canary}")
+        grant(actor=shell, principal=crew, role="viewer", target=world.team.target)
+        review = open_review(actor=world.actor("administrator"), target=world.team.target, name=canary)
         world.things = {
+            "roles": own_role.id, "groups": group.id, "reviews": review.id, "review-items": review.items.get().id,
             "teams": world.team.id, "people": world.people["viewer"].id, "services": service.id,
             "grants": Grant.objects.get(principal=world.people["viewer"]).id,
             "api-keys": ApiKey.objects.get(principal=world.people["viewer"]).id, "providers": provider.id,
