@@ -178,5 +178,5 @@ def _told(asked: _Asked, claims: Claims) -> Any:
 
 
 def _unstored(answer: Response) -> Response:
-    answer.headers.update({"Cache-Control": "no-store", "Pragma": "no-cache"})
+    answer.headers["Cache-Control"], answer.headers["Pragma"] = "no-store", "no-cache"
     return answer

@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 from rest_framework.parsers import FormParser, JSONParser
+from rest_framework.response import Response
 
 from agents.runs.run_tokens import check_token
 from foundation.access.roles import Permission
@@ -60,7 +61,7 @@ class IntrospectionEndpoints(Endpoints):
     parser_classes = (JSONParser, FormParser)
 
     @operation("Ask whether a run token counts", Permission.TOOL_VIEW, body=Introspect)
-    def token(self, values: Any) -> dict[str, Any]:
+    def token(self, values: Any) -> dict[str, Any] | Response:
         """Tokens of other organisations are not active."""
         asked = {name: values[name] for name in ("audience", "run", "once")}
         try:
@@ -69,7 +70,7 @@ class IntrospectionEndpoints(Endpoints):
             refused = entry(self.actor, "token.check", target_kind="token", outcome="denied", reason=str(error),
                             details={"audience": values["audience"]})  # fmt: skip
             record(refused)
-            return {"active": False}
+            return Response({"active": False})
         return _shown(claims)
 
 
