@@ -49,7 +49,6 @@ BEFORE = {
 }
 # What cannot succeed in the matrix's world though the permission is held, and why.
 MAY_FAIL: dict[str, tuple[int, str]] = {
-    "api_keys_rotate": (400, "another person's key: only that person makes one in its name"),
     "teams_archive": (400, "an agent lives in it"),
     "teams_move": (409, "it is there already"),
     "teams_unarchive": (409, "it is not archived"),
@@ -86,7 +85,7 @@ def kind_of(noun: str) -> Kind:
 
 def answers(operation: Operation, held: bool, place: Place) -> frozenset[int]:
     """The statuses with which an operation may answer whoever holds what it needs (or does not) in a place."""
-    if not held:
+    if not held or (place is Place.OWN_TEAM and operation.name in ABOVE):
         return frozenset({403})
     one = "{id}" in operation.path
     if place is Place.ORGANISATION:
@@ -97,8 +96,6 @@ def answers(operation: Operation, held: bool, place: Place) -> frozenset[int]:
         case Kind.OWN:
             return DONE | {400, 403, 404, 409}
         case Kind.TEAM if place is Place.OWN_TEAM:
-            if operation.name in ABOVE:
-                return frozenset({403})
             return _done(operation) if one or operation.method == "GET" else DONE | {400, 403, 404}
         case Kind.TEAM:
             return frozenset({404}) if one else DONE if operation.method == "GET" else frozenset({400, 403, 404})
