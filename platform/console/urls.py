@@ -2,7 +2,21 @@
 
 from django.urls import include, path
 
-from console.views import agents, audit, home, keys, people, runs, search, sign_in, single_sign_on, teams, well_known
+from console.views import (
+    agents,
+    audit,
+    home,
+    keys,
+    people,
+    runs,
+    search,
+    security,
+    sign_in,
+    sign_in_more,
+    single_sign_on,
+    teams,
+    well_known,
+)
 
 urlpatterns = [
     path("", home.Home.as_view(), name="home"),
@@ -12,6 +26,9 @@ urlpatterns = [
     path("search", search.Search.as_view(), name="search"),
     path("sign-in/", sign_in.SignIn.as_view(), name="sign-in"),
     path("sign-in/link/<str:token>/", sign_in.SignInByLink.as_view(), name="sign-in-link"),
+    path("sign-in/code/", sign_in_more.Code.as_view(), name="sign-in-code"),
+    path("sign-in/passkey/", sign_in_more.Passkey.as_view(), name="sign-in-passkey"),
+    path("sign-in/again/", sign_in_more.Again.as_view(), name="sign-in-again"),
     path("sign-in/with/", single_sign_on.FindProvider.as_view(), name="sign-in-with"),
     path("sign-in/with/<slug:slug>/", single_sign_on.AtProvider.as_view(), name="sign-in-at"),
     path("sign-in/with/<slug:slug>/start/", single_sign_on.Start.as_view(), name="sign-in-start"),
@@ -28,6 +45,13 @@ urlpatterns = [
     path("settings/people/", people.People.as_view(), name="people"),
     path("settings/people/<uuid:principal_id>/suspend/", people.Suspend.as_view(), name="person-suspend"),
     path("settings/people/<uuid:principal_id>/restore/", people.Restore.as_view(), name="person-restore"),
+    path("settings/security/", security.Security.as_view(), name="security"),
+    path("settings/security/app/", security.AddApp.as_view(), name="security-app"),
+    path("settings/security/passkey/", security.AddPasskey.as_view(), name="security-passkey"),
+    path("settings/security/codes/", security.Codes.as_view(), name="security-codes"),
+    path("settings/security/factors/<int:number>/remove/", security.RemoveFactor.as_view(), name="factor-remove"),
+    path("settings/security/sessions/<uuid:session_id>/end/", security.EndSession.as_view(), name="session-end"),
+    path("settings/security/sessions/end/", security.EndOthers.as_view(), name="sessions-end"),
     path("settings/password/", people.Password.as_view(), name="password"),
     path("settings/teams/", teams.Teams.as_view(), name="teams"),
     path("settings/roles/", teams.Roles.as_view(), name="roles"),

@@ -11,6 +11,7 @@ from foundation.actors import Actor, ActorKind
 from foundation.audit.record import Entry, entry, record
 from foundation.errors import ConflictError, InvalidError
 from foundation.identity.models import GroupMember, Principal, PrincipalKind, PrincipalState
+from foundation.identity.step_up import require_fresh
 from foundation.inputs import checked_optional, refuse_agent
 from foundation.organisations.models import GrantTarget, Organisation
 
@@ -105,6 +106,8 @@ def _refuse(actor: Actor, role: str, held: frozenset[str], target: GrantTarget, 
         lacking -= {Permission.AUDIT_READ_BODIES}
     if lacking:
         raise InvalidError(f"The role {role} may do what you may not on {target.name} ({min(lacking)}).", "role")
+    if Permission.GRANT_MANAGE in held:
+        require_fresh(actor)  # a role that gives roles
 
 
 def _is_self(actor: Actor, principal: Principal) -> bool:

@@ -13,6 +13,7 @@ from foundation.errors import InvalidError
 from foundation.federation.connection import Claims, Connection
 from foundation.federation.models import FederatedIdentity, IdentityProvider
 from foundation.federation.services import keep_groups
+from foundation.identity.attempts import succeed
 from foundation.identity.beginning import allow, begin_session
 from foundation.identity.lookups import user_by_id
 from foundation.identity.models import Membership, PrincipalState
@@ -41,10 +42,19 @@ def providers_for(wanted: str) -> list[ProviderRow]:
         return [ProviderRow(*row) for row in cursor.fetchall()]
 
 
+def providers_of(organisation: UUID) -> list[ProviderRow]:
+    """The active providers of an organisation, for whoever is signed in there."""
+    with tenant(organisation):
+        rows = IdentityProvider.objects.filter(is_active=True).select_related("organisation")
+        return [ProviderRow(one.id, one.organisation_id, one.slug, one.name, one.organisation.name) for one in rows]
+
+
 def begin_at_provider(request: HttpRequest, slug: str, after: str, *, again: bool = False) -> str:
     """The address to send the browser to. Raises InvalidError."""
     allow(request, "")
-    return Connection(request, _provider(slug)).begin(after, again=again)
+    there = Connection(request, _provider(slug)).begin(after, again=again)
+    succeed("", address_of(request))
+    return there
 
 
 def finish_at_provider(request: HttpRequest, slug: str) -> str:

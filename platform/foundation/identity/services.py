@@ -78,6 +78,7 @@ def create_api_key(
     A person's key is made by that person alone, or from the shell: it acts in the person's name.
     """
     refuse_agent(actor)
+    require_fresh(actor)
     _refuse_key_for(actor, principal, scopes)
     if expires_at is not None and expires_at <= _database_now():
         raise InvalidError("The key would have expired already: choose a later day.", "expires_at")

@@ -4,6 +4,7 @@ Call the two ways in outside any transaction (the middleware opens none for thei
 refusal is recorded, however the request ends.
 """
 
+from datetime import UTC, datetime
 from uuid import UUID
 
 from django.contrib.auth import authenticate, update_session_auth_hash
@@ -13,12 +14,14 @@ from foundation.actors import ANONYMOUS, Actor, AuthenticationMethod
 from foundation.audit.record import record
 from foundation.errors import InvalidError
 from foundation.identity.attempts import succeed
-from foundation.identity.authentication import METHOD_KEY, ORGANISATION_KEY, actor_of_user, enterable
+from foundation.identity.authentication import METHOD_KEY, ORGANISATION_KEY, SINCE_KEY, actor_of_user, enterable
 from foundation.identity.beginning import about, allow, begin_session, held, hold, refuse
 from foundation.identity.lookups import memberships_of, use_sign_in_link, user_by_email, user_by_id
 from foundation.identity.models import User
+from foundation.identity.requests import address_of
 from foundation.identity.second_factor import check_second_factor, has_second_factor, user_of_passkey
 from foundation.identity.sessions import end_others, forget_session, remember_session
+from foundation.identity.step_up import refuse_foreign
 from foundation.identity.tokens import digest
 from foundation.tenancy.context import tenant
 
@@ -35,6 +38,7 @@ def sign_in_with_password(request: HttpRequest, email: str, password: str) -> bo
         refuse(request, "The address or the password is wrong.", user_by_email(email), email)
     if has_second_factor(user.id):
         hold(request, user)
+        succeed(email, address_of(request))
         return False
     begin_session(request, user, AuthenticationMethod.PASSWORD, email=email)
     return True
@@ -71,6 +75,25 @@ def sign_in_with_link(request: HttpRequest, token: str) -> User:
         refuse(request, "This link was used already or is too old: ask for a new one.", user, "")
     begin_session(request, user, AuthenticationMethod.SIGN_IN_LINK)
     return user
+
+
+def confirm(request: HttpRequest, user: User, *, password: str, answer: str) -> None:
+    """Whoever is signed in says so once more: with the second factor if there is one, else with the password.
+
+    The session is fresh from now on. Raises InvalidError. Who came in through a provider confirms it there.
+    """
+    actor = _actor(request)
+    refuse_foreign(actor)
+    allow(request, f"confirmation of {user.id}")
+    strong = has_second_factor(user.id)
+    kind = check_second_factor(user, answer) if strong else "password" if user.check_password(password) else ""
+    if not kind:
+        refuse(request, "The code is wrong, or was used already." if strong else "The password is wrong.", user, "")
+    succeed(f"confirmation of {user.id}", address_of(request))
+    request.session[SINCE_KEY] = datetime.now(UTC).isoformat()
+    if actor.organisation is not None:
+        with tenant(actor.organisation):
+            record(about(actor, "person.confirm", {"with": kind}))
 
 
 def sign_out(request: HttpRequest) -> None:

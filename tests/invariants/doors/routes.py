@@ -27,6 +27,13 @@ EXEMPT = {
     "theme": "a cookie of the visitor's own",
     "sign-in/": "whoever signs in is nobody yet",
     "sign-in/link/<str:token>/": "whoever signs in is nobody yet; the token is the proof",
+    "sign-in/code/": "whoever signs in is nobody yet; the password that was entered before is held in the session",
+    "sign-in/passkey/": "whoever signs in is nobody yet; the passkey is the proof",
+    "sign-in/again/": "asks whoever is signed in to prove it again, and sends nobody to the sign-in",
+    "sign-in/with/": "whoever signs in is nobody yet; it tells which provider an e-mail domain has",
+    "sign-in/with/<slug:slug>/": "the same",
+    "sign-in/with/<slug:slug>/start/": "whoever signs in is nobody yet; it leads to the provider",
+    "sign-in/with/<slug:slug>/callback/": "whoever signs in is nobody yet; what the provider has signed is the proof",
 }
 LAST = ("destroy", "retire")  # after these there is nothing left to act on
 
