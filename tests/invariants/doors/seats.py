@@ -75,7 +75,7 @@ def take(ours: World, theirs: World) -> Seats:
     for role, place in product([*ROLES, "stranger"], Place):
         world = theirs if place is Place.OTHER_ORGANISATION else ours
         if place in {Place.ORGANISATION, Place.OTHER_ORGANISATION}:
-            seats.taken[role, place] = _old(world, role)
+            seats.taken[role, place] = seat_of(world, role)
         elif role in ROLES:
             seats.taken[role, place] = _seat(world, role, _team(world, place))
     _hang(seats)
@@ -120,7 +120,8 @@ def _seat(world: World, role: str, target: Any) -> Seat:
     return Seat(world, role, person, _user(world, person), key)
 
 
-def _old(world: World, role: str) -> Seat:
+def seat_of(world: World, role: str) -> Seat:
+    """Who has a role on a whole organisation."""
     person = world.people[role]
     return Seat(world, role, person, _user(world, person), world.keys[role])
 
