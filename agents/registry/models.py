@@ -16,7 +16,7 @@ class AgentState(models.TextChoices):
     """Where an agent is in its life."""
 
     DRAFT = "draft"  # being built: starts nothing
-    IN_REVIEW = "in_review"  # its builder is done, somebody else looks at it: starts nothing
+    IN_REVIEW = "in_review", "In review"  # its builder is done, somebody else looks at it: starts nothing
     ACTIVE = "active"  # may start runs
     SUSPENDED = "suspended"  # stopped by a person: starts nothing, can come back
     RETIRED = "retired"  # ended for good
@@ -26,7 +26,7 @@ class Agent(TenantModel):
     """A durable, named worker with its own identity, owned by a team and answered for by a sponsor.
 
     Its id is also that of its principal and of its grant target. Without an active sponsor it is ownerless and
-    starts nothing. `serving` is the version that new sessions get.
+    starts nothing. `serving` is the version that new sessions get, `submitted_by` who sent it to review.
     """
 
     places: ClassVar[Places] = Places("registry_agent", "team_id", "id", is_node=True)
@@ -39,6 +39,7 @@ class Agent(TenantModel):
     sponsor = TenantForeignKey(Principal, null=True, blank=True, related_name="sponsored_agents")
     serving = TenantForeignKey("AgentVersion", null=True, blank=True, related_name="+")
     state = models.CharField(max_length=9, choices=AgentState, default=AgentState.DRAFT)
+    submitted_by = TenantForeignKey(Principal, null=True, blank=True, related_name="+")
 
     objects = PermittedQuerySet["Agent"].as_manager()
 

@@ -18,6 +18,7 @@ from foundation.audit.plain import plain_text
 from foundation.audit.record import entry, record
 from foundation.delegation.models import DelegationGrant
 from foundation.errors import ConflictError, InvalidError
+from foundation.identity.models import PrincipalState
 from foundation.ids import uuid7
 from foundation.inputs import refuse_agent
 from foundation.instants import database_now
@@ -57,6 +58,8 @@ def start_run(
         raise InvalidError(
             f"{agent.name} is {agent.get_state_display()}: only an active agent with a version starts runs."
         )
+    if agent.sponsor is None or agent.sponsor.state != PrincipalState.ACTIVE:
+        raise InvalidError(f"{agent.name} is ownerless: somebody must take it over before it starts anything.")
     check_input(input)
     asked = Label(Integrity.TRUSTED if trusted else Integrity.UNTRUSTED, sources=frozenset({f"input:{source}"}))
     label = asked.as_json()
