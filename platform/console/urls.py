@@ -1,19 +1,28 @@
 """Addresses of the console's own pages, and of those that show agents and governance together."""
 
-from django.urls import include, path
+from django.urls import include, path, re_path
 
 from console.views import (
+    access,
     agents,
     audit,
+    directory,
+    groups,
     home,
+    identity_providers,
+    invitations,
     keys,
     people,
+    reviews,
+    roles,
     runs,
     search,
     security,
+    services,
     sign_in,
     sign_in_more,
     single_sign_on,
+    team,
     teams,
     well_known,
 )
@@ -26,6 +35,7 @@ urlpatterns = [
     path("search", search.Search.as_view(), name="search"),
     path("sign-in/", sign_in.SignIn.as_view(), name="sign-in"),
     path("sign-in/link/<str:token>/", sign_in.SignInByLink.as_view(), name="sign-in-link"),
+    path("sign-in/invitation/<str:token>/", invitations.Accept.as_view(), name="invitation"),
     path("sign-in/code/", sign_in_more.Code.as_view(), name="sign-in-code"),
     path("sign-in/passkey/", sign_in_more.Passkey.as_view(), name="sign-in-passkey"),
     path("sign-in/again/", sign_in_more.Again.as_view(), name="sign-in-again"),
@@ -43,8 +53,32 @@ urlpatterns = [
     path("audit/<uuid:entry_id>/", audit.AuditPage.as_view(), name="audit-entry"),
     path("settings/", people.Settings.as_view(), name="settings"),
     path("settings/people/", people.People.as_view(), name="people"),
+    path("settings/people/<uuid:principal_id>/", people.Person.as_view(), name="person"),
     path("settings/people/<uuid:principal_id>/suspend/", people.Suspend.as_view(), name="person-suspend"),
     path("settings/people/<uuid:principal_id>/restore/", people.Restore.as_view(), name="person-restore"),
+    path("settings/invitations/", invitations.Invitations.as_view(), name="invitations"),
+    path(
+        "settings/invitations/<uuid:invitation_id>/withdraw/",
+        invitations.Withdraw.as_view(),
+        name="invitation-withdraw",
+    ),
+    path("settings/single-sign-on/", identity_providers.Providers.as_view(), name="identity-providers"),
+    path(
+        "settings/single-sign-on/<uuid:provider_id>/",
+        include(
+            [
+                path("", identity_providers.ProviderPage.as_view(), name="identity-provider"),
+                path("change/", identity_providers.ChangeProvider.as_view(), name="identity-provider-change"),
+                path("check/", identity_providers.CheckProvider.as_view(), name="identity-provider-check"),
+                path("remove/", identity_providers.RemoveProvider.as_view(), name="identity-provider-remove"),
+                path(
+                    "groups/<uuid:mapping_id>/remove/",
+                    identity_providers.UnmapGroup.as_view(),
+                    name="identity-provider-unmap",
+                ),
+            ]
+        ),
+    ),
     path("settings/security/", security.Security.as_view(), name="security"),
     path("settings/security/app/", security.AddApp.as_view(), name="security-app"),
     path("settings/security/passkey/", security.AddPasskey.as_view(), name="security-passkey"),
@@ -53,9 +87,36 @@ urlpatterns = [
     path("settings/security/sessions/<uuid:session_id>/end/", security.EndSession.as_view(), name="session-end"),
     path("settings/security/sessions/end/", security.EndOthers.as_view(), name="sessions-end"),
     path("settings/password/", people.Password.as_view(), name="password"),
+    path("settings/services/", services.Services.as_view(), name="services"),
+    path("settings/directory/", directory.Directory.as_view(), name="directory"),
     path("settings/teams/", teams.Teams.as_view(), name="teams"),
-    path("settings/roles/", teams.Roles.as_view(), name="roles"),
+    path("settings/teams/<uuid:team_id>/", team.TeamPage.as_view(), name="team"),
+    re_path(
+        r"^settings/teams/(?P<team_id>[0-9a-f-]{36})/(?P<verb>archive|unarchive)/$", team.TeamAct.as_view(), name="team-act"
+    ),
+    path("settings/roles/", roles.Grants.as_view(), name="roles"),
+    path("settings/roles/own/", roles.OwnRoles.as_view(), name="own-roles"),
+    path("settings/roles/own/<uuid:role_id>/", roles.OwnRole.as_view(), name="own-role"),
+    path("settings/roles/own/<uuid:role_id>/delete/", roles.DeleteRole.as_view(), name="own-role-delete"),
     path("settings/roles/<uuid:grant_id>/withdraw/", teams.Withdraw.as_view(), name="grant-withdraw"),
+    path("settings/groups/", groups.Groups.as_view(), name="groups"),
+    path("settings/groups/<uuid:group_id>/", groups.Group.as_view(), name="group"),
+    path("settings/groups/<uuid:group_id>/end/", groups.EndGroup.as_view(), name="group-end"),
+    path(
+        "settings/groups/<uuid:group_id>/<uuid:principal_id>/remove/",
+        groups.RemoveMember.as_view(),
+        name="group-remove",
+    ),
+    path("settings/access/", access.Access.as_view(), name="access"),
+    path("settings/reviews/", reviews.Reviews.as_view(), name="reviews"),
+    path("settings/reviews/<uuid:review_id>/", reviews.ReviewPage.as_view(), name="review"),
+    path("settings/reviews/<uuid:review_id>/close/", reviews.Close.as_view(), name="review-close"),
+    re_path(
+        r"^settings/reviews/(?P<review_id>[0-9a-f-]{36})/(?P<item_id>[0-9a-f-]{36})/(?P<decision>attest|revoke)/$",
+        reviews.Decide.as_view(),
+        name="review-decide",
+    ),
     path("settings/tokens/", keys.Keys.as_view(), name="keys"),
+    path("settings/tokens/<uuid:key_id>/rotate/", keys.Rotate.as_view(), name="key-rotate"),
     path("settings/tokens/<uuid:key_id>/revoke/", keys.Revoke.as_view(), name="key-revoke"),
 ]

@@ -187,7 +187,7 @@ class PermittedQuerySet(models.QuerySet[M]):
             return rows.none()
         if actor.kind is ActorKind.SYSTEM:
             return rows
-        reach = reach_of(actor, permission, self.db)
+        reach = reach_of(actor, permission, self.db, nodes=hasattr(self.model, "places"))
         if reach.everywhere:
             return rows
         if not reach.somewhere:

@@ -28,10 +28,8 @@ class Places(NamedTuple):
 
 _HELD = """SELECT h.content_object_id FROM access_holding h WHERE h.principal_id = %s AND h.permission_id = %s
     AND (h.expires_at IS NULL OR h.expires_at > now())"""
-# The teams that a principal reaches: those that it holds something on, and all below them.
-_TEAMS = f"""SELECT t.id FROM organisations_granttarget t WHERE t.kind = 'team' AND t.organisation_id = %s
-    AND t.lineage && ARRAY({_HELD})"""  # noqa: S608 - statements of ours
-_AGENTS = f"""SELECT t.id FROM organisations_granttarget t WHERE t.kind = 'agent' AND t.id IN ({_HELD})"""  # noqa: S608 - statements of ours
+_TEAMS = "SELECT unnest(%s::uuid[]) AS id"
+_AGENTS = f"SELECT t.id FROM organisations_granttarget t WHERE t.kind = 'agent' AND t.id IN ({_HELD})"  # noqa: S608 - ours
 _OF_NODE = """SELECT x.id FROM ({nodes}) n CROSS JOIN LATERAL (
     SELECT p.{row} AS id FROM {table} p WHERE p.{node} = n.id{bounds} ORDER BY p.{row} {order} LIMIT %s) x"""
 # The holdings of one permission stand in the order of their targets.
@@ -41,11 +39,11 @@ _OF_OWN = """(SELECT p.{row} AS id FROM access_holding h JOIN {table} p ON p.{ro
 
 
 def first_rows(rows: QuerySet[Any], count: int, *, descending: bool = True) -> list[Any]:
-    """The first rows by id, permitted or not as `rows` says: one statement, flat in the number of rows."""
+    """The first rows by id, permitted as `rows` says: one statement, flat in the number of rows."""
     ordered = rows.order_by("-id" if descending else "id")
     places = getattr(rows.model, "places", None)
     covered = _covered(rows)
-    if places is None or covered is None:
+    if places is None or covered is None or covered.lhs.reach.teams is None:
         return list(ordered[:count])
     bare = ordered.all()
     bare.query.where.children = [one for one in bare.query.where.children if one is not covered]
@@ -65,18 +63,15 @@ def _covered(rows: QuerySet[Any]) -> Any:
 def _first(bare: QuerySet[Any], places: Places, reach: Reach, count: int, *, descending: bool) -> tuple[str, list[Any]]:
     """The statement that gives the ids of the first rows, and its values."""
     bounds, bound_values = _bounds(bare, places)
-    words = {"row": places.row, "table": places.table, "node": places.node, "bounds": bounds,
-             "order": "DESC" if descending else "ASC"}  # fmt: skip
-    held = [reach.principal, reach.permission]
-    teams = _OF_NODE.format(nodes=_TEAMS, **words)
-    values = [reach.organisation, *held, *bound_values, count]
-    if places.is_node:
-        own, own_values = _OF_OWN.format(**words), [*held, *bound_values, count]
-    else:
-        own, own_values = _OF_NODE.format(nodes=_AGENTS, **words), [*held, *bound_values, count]
-    order = words["order"]
-    statement = f"SELECT f.id FROM ({teams} UNION {own}) f ORDER BY f.id {order} LIMIT %s"  # noqa: S608 - names of ours
-    return statement, [*values, *own_values, count]
+    order = "DESC" if descending else "ASC"
+    words = {"row": places.row, "table": places.table, "node": places.node, "bounds": bounds, "order": order}
+    last = [*bound_values, count]
+    parts, values = [_OF_NODE.format(nodes=_TEAMS, **words)], [list(reach.teams or ()), *last]
+    if reach.agents:
+        parts.append(_OF_OWN.format(**words) if places.is_node else _OF_NODE.format(nodes=_AGENTS, **words))
+        values += [reach.principal, reach.permission, *last]
+    statement = f"SELECT f.id FROM ({' UNION '.join(parts)}) f ORDER BY f.id {order} LIMIT %s"  # noqa: S608 - names of ours
+    return statement, [*values, count]
 
 
 def _bounds(bare: QuerySet[Any], places: Places) -> tuple[str, list[Any]]:

@@ -17,13 +17,16 @@ _COVERED = """EXISTS (
     SELECT FROM organisations_granttarget n JOIN access_holding h ON h.content_object_id = ANY(n.lineage)
     WHERE n.id = {} AND h.principal_id = %s AND h.permission_id = %s
         AND (h.expires_at IS NULL OR h.expires_at > now()))"""
+_REACH = "SELECT permission, somewhere, everywhere FROM remit_reach(%s, %s, %s)"
+_NODES = "SELECT permission, somewhere, everywhere, teams, agents FROM remit_reach_nodes(%s, %s, %s)"
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
     """Whether a principal holds a permission on anything at all, and on the whole organisation.
 
-    `permission` is the id of its row among Django's permissions.
+    `permission` is the id of its row among Django's permissions. Where it was asked for, `teams` are those that are
+    reached, those below others too, and `agents` says whether any agent is reached by itself.
     """
 
     organisation: UUID | None = None
@@ -31,19 +34,21 @@ class Reach:
     permission: int = 0
     somewhere: bool = False
     everywhere: bool = False
+    teams: tuple[UUID, ...] | None = None
+    agents: bool = False
 
 
-def reach_of(actor: Actor, permission: str, using: str = "default") -> Reach:
+def reach_of(actor: Actor, permission: str, using: str = "default", *, nodes: bool = False) -> Reach:
     """How far an actor's principal reaches; the scopes of its key are not looked at. One statement."""
     if actor.principal is None or actor.organisation is None:
         return Reach()
+    statement = _NODES if nodes else _REACH
     with connections[using].cursor() as cursor:
-        cursor.execute(
-            "SELECT permission, somewhere, everywhere FROM remit_reach(%s, %s, %s)",
-            [actor.principal, str(permission), actor.organisation],
-        )
-        row = cursor.fetchone()
-    return Reach(actor.organisation, actor.principal, *row) if row else Reach()
+        cursor.execute(statement, [actor.principal, str(permission), actor.organisation])
+        identifier, somewhere, everywhere, *more = cursor.fetchone()
+    teams, agents = more if more else (None, None)
+    reached = None if teams is None else tuple(teams)
+    return Reach(actor.organisation, actor.principal, identifier, somewhere, everywhere, reached, bool(agents))
 
 
 def held_on(principal: UUID, target: UUID, using: str = "default") -> frozenset[Permission]:
@@ -52,14 +57,6 @@ def held_on(principal: UUID, target: UUID, using: str = "default") -> frozenset[
         cursor.execute("SELECT remit_held(%s, %s)", [principal, target])
         (names,) = cursor.fetchone()
     return frozenset(_KNOWN[name] for name in names or () if name in _KNOWN)
-
-
-def may(principal: UUID, permission: str, target: UUID, using: str = "default") -> bool:
-    """Whether a principal holds one permission on a target. One statement."""
-    with connections[using].cursor() as cursor:
-        cursor.execute("SELECT remit_may(%s, %s, %s)", [principal, str(permission), target])
-        (found,) = cursor.fetchone()
-    return bool(found)
 
 
 class Covered(Expression):

@@ -96,8 +96,8 @@ def _special(model: Any) -> dict[str, str]:
     return {"slug": "agent-0"} if model is Agent else {"title": "Special"}
 
 
-def test_one_statement_whoever_looks(spread: Any, database: Any) -> None:
-    """And one before it, which says how far the looker reaches."""
+def test_two_statements_whoever_looks(spread: Any, database: Any) -> None:
+    """How far the looker reaches, and the rows."""
     world, nodes = spread
     with tenant(world.organisation.id):
         for sees in SEES:

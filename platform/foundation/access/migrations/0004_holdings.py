@@ -139,19 +139,29 @@ BEGIN
 END
 $$;
 
+-- The teams that somebody reaches, all below them included, and whether any agent by itself.
+CREATE FUNCTION remit_reach_nodes(holder uuid, wanted text, organisation uuid, OUT permission int,
+                                  OUT somewhere boolean, OUT everywhere boolean, OUT teams uuid[], OUT agents boolean)
+    LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    SELECT r.permission, r.somewhere, r.everywhere INTO permission, somewhere, everywhere
+        FROM remit_reach(holder, wanted, organisation) r;
+    IF everywhere OR NOT somewhere THEN RETURN; END IF;
+    teams := ARRAY(SELECT t.id FROM organisations_granttarget t
+        WHERE t.kind = 'team' AND t.organisation_id = organisation AND EXISTS (
+            SELECT FROM access_holding h WHERE h.principal_id = holder AND h.permission_id = permission
+                AND h.content_object_id = ANY(t.lineage) AND (h.expires_at IS NULL OR h.expires_at > now())));
+    -- Node by node, until one is an agent.
+    agents := EXISTS (SELECT FROM access_holding h WHERE h.principal_id = holder AND h.permission_id = permission
+        AND (h.expires_at IS NULL OR h.expires_at > now())
+        AND (SELECT t.kind FROM organisations_granttarget t WHERE t.id = h.content_object_id) = 'agent');
+END
+$$;
+
 CREATE FUNCTION remit_held(holder uuid, target uuid) RETURNS text[] LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (SELECT array_agg(DISTINCT p.codename) FROM access_holding h JOIN auth_permission p ON p.id = h.permission_id
         WHERE h.principal_id = holder AND (h.expires_at IS NULL OR h.expires_at > now())
-            AND h.content_object_id = ANY((SELECT t.lineage FROM organisations_granttarget t WHERE t.id = target)::uuid[]));
-END
-$$;
-
-CREATE FUNCTION remit_may(holder uuid, wanted text, target uuid) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    RETURN EXISTS (SELECT FROM access_holding h
-        WHERE h.principal_id = holder AND h.permission_id = remit_permission_id(wanted)
-            AND (h.expires_at IS NULL OR h.expires_at > now())
             AND h.content_object_id = ANY((SELECT t.lineage FROM organisations_granttarget t WHERE t.id = target)::uuid[]));
 END
 $$;
@@ -206,7 +216,8 @@ DROP TRIGGER identity_principal_held ON identity_principal;
 DROP TRIGGER identity_membership_held ON identity_membership;
 DROP FUNCTION remit_grants_changed(), remit_members_changed(), remit_roles_changed(), remit_group_state_changed(),
     remit_membership_made(), remit_hold_all(), remit_hold(uuid[], uuid[]), remit_reach(uuid, text, uuid),
-    remit_held(uuid, uuid), remit_may(uuid, text, uuid), remit_permission_id(text), remit_role_permissions(text);
+    remit_reach_nodes(uuid, text, uuid),
+    remit_held(uuid, uuid), remit_permission_id(text), remit_role_permissions(text);
 """
 
 
