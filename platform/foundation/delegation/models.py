@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
+from foundation.access.models import PermittedQuerySet
 from foundation.identity.models import Principal
 from foundation.tenancy.models import TenantForeignKey, TenantModel
 
@@ -17,7 +18,8 @@ class DelegationGrant(TenantModel):
     child never has more than its parent: effective rights are the intersection.
     """
 
-    target_path: ClassVar[str] = ""
+    # An agent's id is also that of its target: whoever may see the agent sees what was given to it.
+    target_path: ClassVar[str] = "receiver"
     person = TenantForeignKey(Principal, related_name="+")
     giver = TenantForeignKey(Principal, related_name="+")
     receiver = TenantForeignKey(Principal, related_name="delegations")
@@ -27,6 +29,8 @@ class DelegationGrant(TenantModel):
     reason = models.CharField(max_length=300, blank=True)
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = PermittedQuerySet["DelegationGrant"].as_manager()
 
     class Meta(TenantModel.Meta):
         pass
