@@ -16,6 +16,7 @@ from agents.schedules.trigger_api import TriggerDoor, TriggerEndpoints
 from agents.tools.api import ConnectorEndpoints, CredentialEndpoints, ToolEndpoints
 from console.api.access import AccessEndpoints
 from console.api.audit import AuditEndpoints
+from console.api.delegations import DelegationEndpoints
 from console.api.grants import GrantEndpoints
 from console.api.groups import GroupEndpoints
 from console.api.keys import ApiKeyEndpoints
@@ -38,6 +39,7 @@ for prefix, endpoints in {
     "groups": GroupEndpoints,
     "roles": RoleEndpoints,
     "grants": GrantEndpoints,
+    "delegations": DelegationEndpoints,
     "reviews": ReviewEndpoints,
     "access": AccessEndpoints,
     "api-keys": ApiKeyEndpoints,

@@ -29,6 +29,7 @@ from foundation.access.reviews import open_review
 from foundation.access.roles import ROLES
 from foundation.access.services import grant
 from foundation.actors import Actor, ActorKind, shell_actor
+from foundation.delegation.services import give_delegation
 from foundation.identity.models import ApiKey, Principal
 from foundation.identity.services import add_person, create_api_key, create_service
 from foundation.ids import uuid7
@@ -189,6 +190,10 @@ def furnish(world: World) -> World:
         hourly = Plan(name=canary, kind="cron", expression="0 * * * *", input=canary)
         schedule = create_schedule(actor=world.actor("builder"), agent=agent, plan=hourly)
         trigger, _ = create_trigger(actor=world.actor("builder"), agent=agent, name=canary)
+        delegation = give_delegation(
+            actor=world.actor("operator"), receiver=agent.principal, scopes=["tool:papers.search"], audience=["papers"],
+            expires_at=datetime.now(UTC) + timedelta(hours=2), reason=canary,
+        )  # fmt: skip
         own_role = create_role(actor=shell, slug="own", name=canary, description=canary, permissions=["run.view"])
         group = create_group(actor=shell, name=canary)
         add_member(actor=shell, group=group, member=world.people["operator"])
@@ -204,7 +209,7 @@ def furnish(world: World) -> World:
             "tools": Tool.objects.get(name="papers.search").id, "agents": agent.id, "sessions": run.session_id,
             "artifacts": file.id,
             "runs": run.id, "policies": policy.id, "budgets": budget.id,
-            "schedules": schedule.id, "triggers": trigger.id,
+            "schedules": schedule.id, "triggers": trigger.id, "delegations": delegation.id,
         }  # fmt: skip
     world.things |= judge(run)
     return world

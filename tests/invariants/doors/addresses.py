@@ -16,7 +16,7 @@ def address_of(pattern: str, world: World) -> str:
         "<uuid:principal_id>": things["people"], "<uuid:grant_id>": things["grants"],
         "<uuid:key_id>": things["api-keys"], "<slug:slug>": slug, "(?P<slug>[-a-z0-9]+)": slug, "<int:number>": 1,
         r"(?P<name>[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)": "papers.search", "(?P<verb>accept|disable)": "disable",
-        "(?P<verb>activate|suspend|retire)": "suspend", "(?P<answer>approve|deny)": "deny", "<str:token>": "x",
+        "(?P<verb>submit|return|activate|suspend|retire|take-over)": "suspend", "<uuid:delegation_id>": things["delegations"], "(?P<answer>approve|deny)": "deny", "<str:token>": "x",
         "<uuid:group_id>": things["groups"], "<uuid:role_id>": things["roles"], "<uuid:review_id>": things["reviews"],
         "(?P<review_id>[0-9a-f-]{36})": things["reviews"], "(?P<item_id>[0-9a-f-]{36})": things["review-items"],
         "(?P<decision>attest|revoke)": "attest",

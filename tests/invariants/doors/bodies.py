@@ -1,5 +1,6 @@
 """What the matrix sends: for every operation that takes a body a valid one, which names things of a world."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from foundation.ids import uuid7
@@ -16,6 +17,7 @@ def bodies(world: World) -> dict[str, Any]:
         "agents_create": {"team": desk, "slug": "another", "name": "Another", "sponsor": _id(world, "administrator")},
         "agents_publish": {"instructions": "Answer.", "language_model": str(things["language-models"])},
         "agents_retire": {"reason": "It is time."},
+        "agents_give_back": {"reason": "Mend it."},
         "agents_serve": {"version": 1},
         "agents_sponsor": {"sponsor": _id(world, "viewer")},
         "agents_suspend": {"reason": "It is time."},
@@ -27,6 +29,11 @@ def bodies(world: World) -> dict[str, Any]:
             "slug": "more", "name": "More", "kind": "documents", "credential": str(things["credentials"]),
         },
         "credentials_create": {"name": "Another", "secret": "hidden"},
+        "delegations_create": {
+            "agent": str(things["agents"]), "scopes": ["tool:papers.search"], "audience": ["papers"],
+            "expires_at": (datetime.now(UTC) + timedelta(hours=1)).isoformat(),
+        },
+        "delegations_narrow": {"scopes": ["tool:papers.search"]},
         "grants_create": {
             "principal": str(things["services"]), "role": "viewer", "target": str(world.organisation.id)
         },

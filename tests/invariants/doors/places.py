@@ -19,7 +19,7 @@ class Kind(Enum):
 
 HANGS: dict[str, Kind] = {
     **dict.fromkeys(
-        ("agents", "approvals", "artifacts", "budgets", "callbacks", "decisions", "grants", "questions", "reviews",
+        ("agents", "approvals", "artifacts", "budgets", "callbacks", "decisions", "delegations", "grants", "questions", "reviews",
          "runs", "schedules", "sessions", "teams", "triggers"),
         Kind.TEAM,
     ),
@@ -53,6 +53,11 @@ MAY_FAIL: dict[str, tuple[int, str]] = {
     "teams_move": (409, "it is there already"),
     "teams_unarchive": (409, "it is not archived"),
     "api_keys_rotate": (400, "nobody makes a key in the name of another person"),
+    "agents_give_back": (409, "it is not in review"),
+    "agents_submit": (409, "it is active"),
+    "agents_take_over": (409, "somebody answers for it"),
+    "delegations_narrow": (400, "only its giver, or whoever manages grants"),
+    "delegations_revoke": (400, "only its giver, or whoever manages grants"),
     "approvals_approve": (403, "separation of duties: only the roles that are asked, and never the requester"),
     "approvals_deny": (403, "separation of duties: never the requester"),
     "audit_checkpoint": (404, "nothing is sealed in a test"),
