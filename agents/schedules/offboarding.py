@@ -17,6 +17,7 @@ from foundation.actors import Actor
 from foundation.audit.record import entry, record
 from foundation.errors import ConflictError, InvalidError
 from foundation.identity.models import ApiKey, Principal, PrincipalKind, PrincipalState
+from foundation.identity.step_up import require_fresh
 from foundation.inputs import checked_text, refuse_agent
 
 
@@ -54,6 +55,7 @@ def offboard_person(
     and so answers the approvals that were asked of them. Raises InvalidError, ConflictError, RefusedError.
     """
     refuse_agent(actor)
+    require_fresh(actor)
     reason = checked_text(reason, 300, "reason")
     keep_an_administrator(person)
     found = Principal.objects.select_for_update().get(pk=person.pk)

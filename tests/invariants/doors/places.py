@@ -24,7 +24,7 @@ HANGS: dict[str, Kind] = {
         Kind.TEAM,
     ),
     **dict.fromkeys(
-        ("connectors", "credentials", "groups", "language-models", "models", "organisation", "people", "policies",
+        ("connectors", "credentials", "directory", "groups", "language-models", "models", "organisation", "people", "policies",
          "providers", "services", "tools"),
         Kind.WIDE,
     ),
