@@ -19,6 +19,8 @@ from console.api.audit import AuditEndpoints
 from console.api.delegations import DelegationEndpoints
 from console.api.grants import GrantEndpoints
 from console.api.groups import GroupEndpoints
+from console.api.identity_providers import IdentityProviderEndpoints
+from console.api.invitations import InvitationEndpoints
 from console.api.keys import ApiKeyEndpoints
 from console.api.organisations import OrganisationEndpoints, TeamEndpoints
 from console.api.people import PersonEndpoints, ServiceEndpoints
@@ -43,6 +45,8 @@ for prefix, endpoints in {
     "reviews": ReviewEndpoints,
     "access": AccessEndpoints,
     "api-keys": ApiKeyEndpoints,
+    "identity-providers": IdentityProviderEndpoints,
+    "invitations": InvitationEndpoints,
     "providers": ProviderEndpoints,
     "language-models": LanguageModelEndpoints,
     "credentials": CredentialEndpoints,

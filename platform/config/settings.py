@@ -2,7 +2,7 @@
 
 import os
 
-from config.environment import ROOT, data_directory, database, django_key, flag, listing
+from config.environment import ROOT, data_directory, database, django_key, email_server, flag, listing
 
 DATA_DIR = data_directory()
 KEYS_DIR = DATA_DIR / "keys"
@@ -176,6 +176,14 @@ CONNECTOR_KINDS = {
     "sandbox-payments": "config.sample.payments.SandboxPayments",
     "sandbox-mail": "config.sample.outbox.MailOutbox",
 }
+# smtp://name:password@host:587?tls=start (or tls=always, tls=no); without it invitations are shown to the inviter.
+EMAIL = email_server(os.environ.get("REMIT_EMAIL_URL", ""))
+REMIT_SENDS_MAIL = bool(EMAIL)
+EMAIL_HOST, EMAIL_PORT = EMAIL.get("host", "localhost"), EMAIL.get("port", 25)
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = EMAIL.get("user", ""), EMAIL.get("password", "")
+EMAIL_USE_TLS, EMAIL_USE_SSL = EMAIL.get("tls") == "start", EMAIL.get("tls") == "always"
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = os.environ.get("REMIT_EMAIL_FROM", "remit@localhost")
 REMIT_OUTBOUND_ALLOW = listing("REMIT_OUTBOUND_ALLOW")
 REMIT_REHEARSAL_URL = os.environ.get("REMIT_REHEARSAL_URL", "")
 REMIT_LOCAL_MODEL_URL = os.environ.get("REMIT_LOCAL_MODEL_URL", "")

@@ -95,7 +95,9 @@ urlpatterns = [
     path("settings/teams/", teams.Teams.as_view(), name="teams"),
     path("settings/teams/<uuid:team_id>/", team.TeamPage.as_view(), name="team"),
     re_path(
-        r"^settings/teams/(?P<team_id>[0-9a-f-]{36})/(?P<verb>archive|unarchive)/$", team.TeamAct.as_view(), name="team-act"
+        r"^settings/teams/(?P<team_id>[0-9a-f-]{36})/(?P<verb>archive|unarchive)/$",
+        team.TeamAct.as_view(),
+        name="team-act",
     ),
     path("settings/roles/", roles.Grants.as_view(), name="roles"),
     path("settings/roles/own/", roles.OwnRoles.as_view(), name="own-roles"),

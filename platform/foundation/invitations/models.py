@@ -1,13 +1,22 @@
 """Invitations into an organisation, by a link that counts once."""
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from django.db import models
+from django.db.models.functions import Now
 
-from foundation.access.models import Role
+from foundation.access.models import PermittedQuerySet, Role
 from foundation.identity.models import Principal
 from foundation.organisations.models import GrantTarget
 from foundation.tenancy.models import TenantForeignKey, TenantModel
+
+
+class InvitationQuerySet(PermittedQuerySet["Invitation"]):
+    """Words on invitations."""
+
+    def pending(self) -> Self:
+        """Those that can still be accepted."""
+        return self.filter(accepted_at=None, withdrawn_at=None, expires_at__gt=Now())
 
 
 class Invitation(TenantModel):
@@ -16,7 +25,7 @@ class Invitation(TenantModel):
     Whoever opens the link must sign in as (or become) the user with this address.
     """
 
-    target_path: ClassVar[str] = "target"
+    target_path: ClassVar[str] = ""
     email = models.EmailField()
     name = models.CharField(max_length=120, blank=True)
     role = models.CharField(max_length=60)
@@ -28,6 +37,8 @@ class Invitation(TenantModel):
     sent_at = models.DateTimeField(null=True, blank=True)
     accepted_at = models.DateTimeField(null=True, blank=True)
     withdrawn_at = models.DateTimeField(null=True, blank=True)
+
+    objects = InvitationQuerySet.as_manager()
 
     class Meta(TenantModel.Meta):
         pass

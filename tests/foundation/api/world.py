@@ -29,10 +29,12 @@ from foundation.access.reviews import open_review
 from foundation.access.roles import ROLES
 from foundation.access.services import grant
 from foundation.actors import Actor, ActorKind, shell_actor
+from foundation.federation import services as federation
 from foundation.delegation.services import give_delegation
 from foundation.identity.models import ApiKey, Principal
 from foundation.identity.services import add_person, create_api_key, create_service
 from foundation.ids import uuid7
+from foundation.invitations.services import invite
 from foundation.organisations.models import GrantTarget, Organisation, Team
 from foundation.organisations.services import create_organisation, create_team
 from foundation.secrets.sealing import seal
@@ -200,7 +202,21 @@ def furnish(world: World) -> World:
         crew = create_group(actor=shell, name=f"crew {canary}")
         grant(actor=shell, principal=crew, role="viewer", target=world.team.target)
         review = open_review(actor=world.actor("administrator"), target=world.team.target, name=canary)
+        identity_provider = federation.add_provider(
+            actor=shell, slug=f"id-{uuid7().hex[-12:]}", name=canary, issuer="https://id.example.org", client_id=canary,
+            secret=f"secret-{canary}", domains=[f"{uuid7().hex[-12:]}.example"],
+        )  # fmt: skip
+        root = GrantTarget.objects.get(pk=organisation.id)
+        mapping = federation.map_group(
+            actor=shell, provider=identity_provider, group=canary, role="viewer", target=root
+        )
+        invited = invite(
+            actor=world.actor("administrator"), organisation=organisation, email=f"invited-{uuid7()}@example.org",
+            name=canary, role="viewer", target=root,
+        )  # fmt: skip
         world.things = {
+            "identity-providers": identity_provider.id, "group-mappings": mapping.id,
+            "invitations": invited.invitation.id,
             "roles": own_role.id, "groups": group.id, "reviews": review.id, "review-items": review.items.get().id,
             "teams": world.team.id, "people": world.people["viewer"].id, "services": service.id,
             "grants": Grant.objects.get(principal=world.people["viewer"]).id,

@@ -42,6 +42,16 @@ def bodies(world: World) -> dict[str, Any]:
         "groups_create": {"name": "Another"},
         "groups_remove": {"member": _id(world, "operator")},
         "introspect_token": {"token": "x", "audience": "papers"},
+        "identity_providers_change": {"name": "Renamed"},
+        "identity_providers_create": {
+            "slug": f"id-{uuid7().hex[-12:]}", "name": "Other", "issuer": "https://other.example.org",
+            "client_id": "remit", "domains": ["other.example"],
+        },
+        "identity_providers_map": {"group": "ops", "role": "viewer", "target": str(world.organisation.id)},
+        "identity_providers_unmap": {"group": world.canary},
+        "invitations_create": {
+            "email": f"new-{uuid7()}@example.org", "role": "viewer", "target": str(world.organisation.id)
+        },
         "language_models_create": {
             "provider": str(things["providers"]), "slug": "large", "name": "Large", "wire_name": "large",
         },

@@ -28,8 +28,8 @@ HANGS: dict[str, Kind] = {
          "providers", "services", "tools"),
         Kind.WIDE,
     ),
-    **dict.fromkeys(("audit", "workers"), Kind.NARROW),
-    **dict.fromkeys(("", "api-keys", "search", "sign-out", "settings", "password", "tokens"), Kind.OWN),
+    **dict.fromkeys(("audit", "workers", "identity-providers", "single-sign-on", "invitations"), Kind.NARROW),
+    **dict.fromkeys(("", "api-keys", "search", "sign-out", "settings", "password", "security", "tokens"), Kind.OWN),
     "introspect": Kind.OWN,
     "access": Kind.OWN,  # a question about oneself, if it names nobody
     # Pages of several things: each shows only what its reader may see.

@@ -27,6 +27,7 @@ EXEMPT = {
     "theme": "a cookie of the visitor's own",
     "sign-in/": "whoever signs in is nobody yet",
     "sign-in/link/<str:token>/": "whoever signs in is nobody yet; the token is the proof",
+    "sign-in/invitation/<str:token>/": "whoever joins is nobody yet; the token is the proof",
     "sign-in/code/": "whoever signs in is nobody yet; the password that was entered before is held in the session",
     "sign-in/passkey/": "whoever signs in is nobody yet; the passkey is the proof",
     "sign-in/again/": "asks whoever is signed in to prove it again, and sends nobody to the sign-in",

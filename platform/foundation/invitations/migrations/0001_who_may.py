@@ -8,6 +8,26 @@ import foundation.ids
 import foundation.tenancy.models
 from foundation.tenancy.operations import IsolateTenant
 
+# What a link says to whoever holds it, before anybody is signed in.
+LINK = """
+CREATE FUNCTION remit_invitation(wanted text)
+    RETURNS TABLE (id uuid, organisation_id uuid, organisation_name varchar, email varchar, name varchar,
+                   inviter varchar, pending boolean, user_id uuid, fresh boolean)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS
+    $$ SELECT i.id, i.organisation_id, o.name, i.email, i.name, coalesce(p.name, 'An administrator'),
+              i.accepted_at IS NULL AND i.withdrawn_at IS NULL AND i.expires_at > now(), u.id,
+              u.id IS NULL OR (u.password LIKE '!%' AND u.last_login IS NULL
+                               AND NOT EXISTS (SELECT FROM identity_membership m WHERE m.user_id = u.id))
+       FROM invitations_invitation i JOIN organisations_organisation o ON o.id = i.organisation_id
+       LEFT JOIN identity_principal p ON p.id = i.invited_by_id
+       LEFT JOIN identity_user u ON lower(u.email) = lower(i.email) WHERE i.digest = wanted $$;
+GRANT CREATE ON SCHEMA public TO remit_system;
+ALTER FUNCTION remit_invitation(text) OWNER TO remit_system;
+REVOKE CREATE ON SCHEMA public FROM remit_system;
+REVOKE ALL ON FUNCTION remit_invitation(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION remit_invitation(text) TO remit_serving;
+"""
+
 
 class Migration(migrations.Migration):
     initial = True
@@ -77,4 +97,5 @@ class Migration(migrations.Migration):
             },
         ),
         IsolateTenant("invitation", engine=""),
+        migrations.RunSQL(LINK.replace("%", "%%"), "DROP FUNCTION remit_invitation(text);"),
     ]
