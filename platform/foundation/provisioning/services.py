@@ -68,6 +68,7 @@ def change_provisioned_person(*, actor: Actor, principal: Principal, user: User)
 def remove_provisioned_person(*, actor: Actor, principal: Principal) -> None:
     """The person leaves."""
     ProvisionedResource.objects.filter(principal=principal).delete()
+    record(_about(actor, "person.remove", principal, source="scim"))
     leave(actor=actor, principal=principal, reason=_SYNCHRONISED, by_directory=True)
 
 
