@@ -32,6 +32,7 @@ def grant(
 
     `role` is the short name of a built-in or custom role. Given to a group, it counts for each of its members.
     """
+    refuse_agent(actor)
     custom = _role_named(role, target.organisation_id)
     _refuse(actor, role, _held_by(role, custom), target, principal)
     reason = checked_optional(reason, 300, "reason")
