@@ -19,8 +19,8 @@ class Kind(Enum):
 
 HANGS: dict[str, Kind] = {
     **dict.fromkeys(
-        ("agents", "approvals", "artifacts", "budgets", "callbacks", "decisions", "delegations", "grants", "questions", "reviews",
-         "runs", "schedules", "sessions", "teams", "triggers"),
+        ("agents", "approvals", "artifacts", "budgets", "callbacks", "decisions", "delegations", "grants", "questions",
+         "reviews", "runs", "schedules", "sessions", "teams", "triggers"),
         Kind.TEAM,
     ),
     **dict.fromkeys(
