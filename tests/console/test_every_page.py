@@ -95,6 +95,7 @@ PAGES = {
     "/settings/single-sign-on/{provider}/": "administrator",
     "/settings/single-sign-on/{provider}/change/": "administrator",
     "/settings/security/": "stranger",
+    "/settings/security/leave/": "stranger",
     "/settings/password/": "stranger",
 }
 

@@ -83,9 +83,12 @@ def admit(*, actor: Actor, provider: IdentityProvider, claims: Claims) -> Member
     if claims.email.rpartition("@")[2] not in provider.domains:
         raise InvalidError(f"{provider.name} lets nobody in with this address: its domain is not among those entered.")
     known = FederatedIdentity.objects.filter(provider=provider, subject=claims.subject).first()
-    if known is not None:
-        membership = Membership.objects.select_related("principal").get(principal_id=known.principal_id)
-    else:
+    membership = _member(known) if known is not None else None
+    if known is not None and membership is None:
+        membership = _back_again(provider, claims)
+        known.principal = membership.principal
+        known.save(update_fields=["principal"])
+    if known is None or membership is None:
         membership = _found_by_address(actor, provider, claims)
         known = FederatedIdentity.objects.create(
             organisation_id=provider.organisation_id, provider=provider, principal=membership.principal,
@@ -96,6 +99,19 @@ def admit(*, actor: Actor, provider: IdentityProvider, claims: Claims) -> Member
     if membership.principal.state != PrincipalState.ACTIVE:
         raise InvalidError("Your access is suspended: ask an administrator.")
     keep_groups(actor=actor, provider=provider, identity=known, groups=claims.groups)
+    return membership
+
+
+def _member(known: FederatedIdentity) -> Membership | None:
+    return Membership.objects.select_related("principal").filter(principal_id=known.principal_id).first()
+
+
+def _back_again(provider: IdentityProvider, claims: Claims) -> Membership:
+    """Whoever has left comes back only if somebody here has added them anew."""
+    rows = Membership.objects.filter(organisation_id=provider.organisation_id, user__email__iexact=claims.email)
+    membership = rows.select_related("principal").first()
+    if membership is None:
+        raise InvalidError("You have left this organisation: ask an administrator to add you again.")
     return membership
 
 

@@ -29,8 +29,8 @@ from foundation.access.reviews import open_review
 from foundation.access.roles import ROLES
 from foundation.access.services import grant
 from foundation.actors import Actor, ActorKind, shell_actor
-from foundation.federation import services as federation
 from foundation.delegation.services import give_delegation
+from foundation.federation import services as federation
 from foundation.identity.models import ApiKey, Principal
 from foundation.identity.services import add_person, create_api_key, create_service
 from foundation.ids import uuid7

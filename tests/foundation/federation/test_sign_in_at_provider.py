@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from foundation.access.models import permissions_on
+from foundation.access.people import leave
 from foundation.actors import Actor
 from foundation.federation.models import FederatedIdentity, IdentityProvider
 from foundation.federation.services import change_provider, map_group
 from foundation.identity.authentication import actor_of_session
 from foundation.identity.lookups import user_by_email
 from foundation.identity.models import GroupMember, Membership
-from foundation.identity.services import change_password, suspend_principal
+from foundation.identity.services import add_person, change_password, suspend_principal
 from foundation.ids import uuid7
 from foundation.organisations.models import GrantTarget
 from tests.foundation.identity.household import PASSWORD, Household, away, make_household
@@ -190,6 +191,27 @@ def test_an_address_given_to_somebody_else_brings_nothing_along(
     real_provider.knows(f"{subject}-2", email=f"nora@{domain}")
     answer = come_in(away(), real_provider, provider.slug, f"{subject}-2")
     assert "another account of the provider" in answer.content.decode()
+
+
+def test_whoever_has_left_comes_back_only_when_added_anew(
+    household: Household, provider: IdentityProvider, real_provider: RealProvider, domain: str, subject: str
+):
+    real_provider.knows(subject, email=f"nora@{domain}", name="Nora")
+    client = away()
+    come_in(client, real_provider, provider.slug, subject)
+    with household.in_tenant():
+        leave(actor=household.shell, principal=Membership.objects.get(user__email=f"nora@{domain}").principal)
+    assert who(client) is None
+    assert "You have left" in come_in(away(), real_provider, provider.slug, subject).content.decode()
+    with household.in_tenant():
+        add_person(
+            actor=household.shell, organisation=household.organisation, email=f"nora@{domain}", name="Nora again"
+        )
+    client = away()
+    assert come_in(client, real_provider, provider.slug, subject).status_code == 303
+    actor = who(client)
+    assert actor is not None
+    assert actor.name == "Nora again"
 
 
 def test_what_the_operator_did_not_allow_is_not_asked(household: Household, provider: IdentityProvider, settings: Any):
