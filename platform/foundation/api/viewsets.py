@@ -39,7 +39,7 @@ class Endpoints(GenericViewSet[Any]):
     lookup_field = "id"
     lookup_value_regex = "[^/]+"
     # Without TRACE, which would be carried out by an operation of that name.
-    http_method_names: ClassVar[list[str]] = ["get", "post", "put", "patch", "delete", "head", "options"]
+    http_method_names = ["get", "post", "put", "patch", "delete", "head", "options"]
     metadata_class = None  # what an endpoint takes stands in the document
     schema = DocumentedSchema()
 
