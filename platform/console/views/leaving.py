@@ -31,7 +31,7 @@ class Leave(FormPage):
     def load(self, **address: Any) -> None:  # noqa: ARG002 - the base's signature
         """Oneself, signed in of late."""
         require_fresh(self.actor)
-        found = Principal.objects.filter(pk=self.actor.principal, kind=PrincipalKind.PERSON).first()
+        found = Principal.objects.filter(id__in=[self.actor.principal], kind=PrincipalKind.PERSON).first()
         if found is None:
             raise UnknownError("person")
         self.person = found
