@@ -41,7 +41,7 @@ class GiveDelegation(Body):
     audience = serializers.ListField(child=serializers.CharField(max_length=120), max_length=100)
     expires_at = serializers.DateTimeField()
     reason = serializers.CharField(max_length=300, allow_blank=True, default="")
-    parent = serializers.UUIDField(required=False, allow_null=True, default=None)
+    parent = serializers.UUIDField(required=False, allow_null=True, default=None)  # type: ignore[assignment]  # a field
 
 
 class NarrowDelegation(Body):

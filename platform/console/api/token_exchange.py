@@ -1,6 +1,6 @@
 """The token endpoint of OAuth: one token for another (token exchange, RFC 8693; errors of RFC 6749)."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from django.db.models import Q
@@ -47,7 +47,7 @@ class TokenDoor(APIView):
         """A token of the agent that is to act, or an error of OAuth. What is refused is counted and recorded."""
         who = anonymous(request=request_id_of(request), address=address_of(request))
         counted = count_refusal(who.address)
-        asked = _Asked(request.data, who)
+        asked = _Asked(cast("QueryDict", request.data), who)
         try:
             asked.read()
             allow_calls(asked.organisation)
