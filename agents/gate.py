@@ -64,6 +64,7 @@ class Action:
     `decision` is the id that the PolicyDecision of this act will have, and `step` the number of the step.
     `configuration` counts the organisation's definitions that the act was planned with; `lineage` the ids of the agent
     and of all above it, whose budgets pay.
+    `delegation` is the DelegationGrant that bounds the run.
     `stubbed`: the act is one of a replay; nothing leaves, its outcome is a recorded one. It is judged by the same
     policies, asks nobody and holds no money: `answered` is what people said when the recording was made (`APPROVED`,
     or their refusal in a sentence; empty when it is judged for the first time).
@@ -101,6 +102,7 @@ class Action:
     title: str = ""
     problem: str = ""
     requester: UUID | None = None
+    delegation: UUID | None = None
     stubbed: bool = False
     answered: str = ""
 

@@ -19,6 +19,7 @@ from governance.budgets.engine import Books
 from governance.budgets.statements import LOCKED, LOCKED_ROWS
 from governance.decisions import write_down
 from governance.policies.circumstances import facts_now, narrowed
+from governance.policies.delegations import refusal_of
 from governance.policies.facts import facts_digest
 from governance.policies.standing import generation_of, heard_of_generation, standing
 
@@ -107,6 +108,8 @@ def _verdict(action: Action) -> Verdict:
             f"There is no price for {action.target} in the organisation's currency: set one in the catalogue."
         )
     if refusal := _without_standing(action, known):
+        return refused(refusal)
+    if refusal := refusal_of(action, known, clock.now()):
         return refused(refusal)
     if action.stubbed and action.answered not in {"", APPROVED}:
         return refused(action.answered)

@@ -303,7 +303,7 @@ def make_agent(
         max_steps=max_steps, max_seconds=3600, max_output_tokens=100, run_budget=run_budget, note="",
     )  # fmt: skip
     serve_version(actor=owner, agent=agent, version=version)
-    return activate_agent(actor=owner, agent=Agent.objects.get(pk=agent.pk), reason="ready")
+    return activate_agent(actor=shell_actor(team.organisation_id), agent=Agent.objects.get(pk=agent.pk), reason="ready")
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from agents.catalogue.models import LanguageModel
 from agents.registry.models import Agent, AgentVersion, OnExhausted, Truncation
+from agents.registry.reviewing import OWNERLESS, return_agent, submit_agent, take_over_agent
 from agents.registry.services import (
     activate_agent,
     change_sponsor,
@@ -19,7 +20,7 @@ from foundation.access.guards import UnknownError
 from foundation.access.models import PermittedQuerySet
 from foundation.access.roles import Permission
 from foundation.api.operations import operation, verb
-from foundation.api.serializers import Body, MandatoryReason, Shape
+from foundation.api.serializers import Body, MandatoryReason, Reason, Shape
 from foundation.api.viewsets import Read
 from foundation.identity.models import Principal
 from foundation.organisations.models import Team
@@ -170,8 +171,28 @@ class AgentEndpoints(Read):
 
     @verb("post", "activate", "Activate an agent", Permission.AGENT_MANAGE)
     def activate(self, _values: Any) -> Agent:
-        """It may start runs."""
+        """It may start runs. Out of review somebody else than its builder does this."""
         return activate_agent(actor=self.actor, agent=self.get_object())
+
+    @verb("get", "ownerless", "List agents for which nobody answers", detail=False, many=True)
+    def ownerless(self, _values: Any) -> Any:
+        """They start nothing until somebody takes them over."""
+        return self.get_queryset().filter(OWNERLESS)
+
+    @verb("post", "submit", "Send an agent to review", Permission.AGENT_MANAGE, body=Reason)
+    def submit(self, values: Any) -> Agent:
+        """Somebody else activates it, or returns it."""
+        return submit_agent(actor=self.actor, agent=self.get_object(), reason=values["reason"])
+
+    @verb("post", "return", "Return an agent to its builder", Permission.AGENT_MANAGE, body=MandatoryReason)
+    def give_back(self, values: Any) -> Agent:
+        """With what is to be mended."""
+        return return_agent(actor=self.actor, agent=self.get_object(), reason=values["reason"])
+
+    @verb("post", "take-over", "Take over an ownerless agent", Permission.AGENT_MANAGE, body=Reason)
+    def take_over(self, values: Any) -> Agent:
+        """You answer for it from now on."""
+        return take_over_agent(actor=self.actor, agent=self.get_object(), reason=values["reason"])
 
     @verb("post", "suspend", "Suspend an agent", Permission.AGENT_MANAGE, body=MandatoryReason)
     def suspend(self, values: Any) -> Agent:

@@ -6,6 +6,7 @@ from django.db import models
 
 from agents.catalogue.models import LanguageModel
 from foundation.access.models import PermittedQuerySet
+from foundation.access.pages import Places
 from foundation.identity.models import Principal
 from foundation.organisations.models import GrantTarget, Team
 from foundation.tenancy.models import TenantForeignKey, TenantModel
@@ -15,6 +16,7 @@ class AgentState(models.TextChoices):
     """Where an agent is in its life."""
 
     DRAFT = "draft"  # being built: starts nothing
+    IN_REVIEW = "in_review", "In review"  # its builder is done, somebody else looks at it: starts nothing
     ACTIVE = "active"  # may start runs
     SUSPENDED = "suspended"  # stopped by a person: starts nothing, can come back
     RETIRED = "retired"  # ended for good
@@ -24,9 +26,10 @@ class Agent(TenantModel):
     """A durable, named worker with its own identity, owned by a team and answered for by a sponsor.
 
     Its id is also that of its principal and of its grant target. Without an active sponsor it is ownerless and
-    starts nothing. `serving` is the version that new sessions get.
+    starts nothing. `serving` is the version that new sessions get, `submitted_by` who sent it to review.
     """
 
+    places: ClassVar[Places] = Places("registry_agent", "team_id", "id", is_node=True)
     slug = models.SlugField(max_length=60)
     name = models.CharField(max_length=120)
     purpose = models.CharField(max_length=300, blank=True)
@@ -36,11 +39,13 @@ class Agent(TenantModel):
     sponsor = TenantForeignKey(Principal, null=True, blank=True, related_name="sponsored_agents")
     serving = TenantForeignKey("AgentVersion", null=True, blank=True, related_name="+")
     state = models.CharField(max_length=9, choices=AgentState, default=AgentState.DRAFT)
+    submitted_by = TenantForeignKey(Principal, null=True, blank=True, related_name="+")
 
     objects = PermittedQuerySet["Agent"].as_manager()
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["organisation", "slug"], name="agent_slug")]
+        indexes = [models.Index(fields=["team", "id"], name="agent_by_team")]
 
     def __str__(self) -> str:
         return self.name

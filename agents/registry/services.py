@@ -7,10 +7,11 @@ from django.db import transaction
 from django.db.models import Max
 
 from agents.catalogue.models import LanguageModel
+from agents.registry.changes import about_agent, change_state, check_review, locked_agent
 from agents.registry.definition import Definition, checked_definition
 from agents.registry.models import Agent, AgentState, AgentVersion
 from foundation.actors import Actor
-from foundation.audit.record import Entry, entry, record
+from foundation.audit.record import record
 from foundation.errors import ConflictError, InvalidError
 from foundation.identity.models import Principal, PrincipalKind, PrincipalState
 from foundation.ids import uuid7
@@ -50,7 +51,7 @@ def create_agent(*, actor: Actor, team: Team, slug: str, name: str, purpose: str
         principal=principal,
         sponsor=sponsor,
     )
-    record(_about(actor, "agent.create", agent, slug=slug, team=team.slug, sponsor=sponsor.id))
+    record(about_agent(actor, "agent.create", agent, slug=slug, team=team.slug, sponsor=sponsor.id))
     return agent
 
 
@@ -82,7 +83,7 @@ def publish_version(
     """
     refuse_agent(actor)
     # The lock makes the numbers follow one another.
-    agent = _locked(agent)
+    agent = locked_agent(agent)
     definition = checked_definition(
         Definition(
             instructions=instructions,
@@ -111,7 +112,7 @@ def publish_version(
         **definition.columns,
     )
     record(
-        _about(
+        about_agent(
             actor,
             "agent.publish",
             agent,
@@ -127,61 +128,65 @@ def publish_version(
 def serve_version(*, actor: Actor, agent: Agent, version: AgentVersion) -> Agent:
     """New sessions get this version from now on; sessions that have begun keep theirs."""
     refuse_agent(actor)
-    agent = _locked(agent)
+    agent = locked_agent(agent)
     if version.agent_id != agent.id:
         raise InvalidError(f"This version belongs to another agent than {agent.name}.", "version")
     former = agent.serving.number if agent.serving else None
     agent.serving = version
     agent.save(update_fields=["serving"])
-    record(_about(actor, "agent.serve", agent, former=former, number=version.number, hash=version.content_hash))
+    record(about_agent(actor, "agent.serve", agent, former=former, number=version.number, hash=version.content_hash))
+    if agent.state == AgentState.IN_REVIEW:
+        # Whoever reviews it looks at what will serve, and at nothing that came later.
+        record(change_state(actor, agent, AgentState.DRAFT, "agent.return", "Another version serves."))
     return agent
 
 
 @transaction.atomic
 def activate_agent(*, actor: Actor, agent: Agent, reason: str = "") -> Agent:
-    """It may start runs. It needs a serving version and an active sponsor."""
+    """It may start runs. It needs a serving version, an active sponsor, and the first time another person's review."""
     refuse_agent(actor)
-    agent = _locked(agent)
+    agent = locked_agent(agent)
+    if agent.state in {AgentState.DRAFT, AgentState.IN_REVIEW}:
+        check_review(actor, agent)
     if agent.serving is None:
         raise InvalidError(f"{agent.name} serves no version yet: publish one and let it serve.")
     if agent.sponsor is None or agent.sponsor.state != PrincipalState.ACTIVE:
         raise InvalidError(f"{agent.name} is ownerless: name an active sponsor first.", "sponsor")
-    return _change_state(actor, agent, AgentState.ACTIVE, "agent.activate", reason)
+    record(change_state(actor, agent, AgentState.ACTIVE, "agent.activate", reason))
+    return agent
 
 
 @transaction.atomic
 def suspend_agent(*, actor: Actor, agent: Agent, reason: str) -> Agent:
     """It starts nothing until it is activated again."""
     refuse_agent(actor)
-    return _change_state(
-        actor, _locked(agent), AgentState.SUSPENDED, "agent.suspend", checked_text(reason, 300, "reason")
-    )
+    reason, agent = checked_text(reason, 300, "reason"), locked_agent(agent)
+    if agent.state in {AgentState.DRAFT, AgentState.IN_REVIEW}:
+        # From there it would come back without anybody's review.
+        raise ConflictError(f"{agent.name} is {agent.get_state_display().lower()}: it starts nothing anyway.")
+    record(change_state(actor, agent, AgentState.SUSPENDED, "agent.suspend", reason))
+    return agent
 
 
 @transaction.atomic
 def retire_agent(*, actor: Actor, agent: Agent, reason: str) -> Agent:
     """It has ended for good."""
     refuse_agent(actor)
-    return _change_state(actor, _locked(agent), AgentState.RETIRED, "agent.retire", checked_text(reason, 300, "reason"))
+    reason, agent = checked_text(reason, 300, "reason"), locked_agent(agent)
+    record(change_state(actor, agent, AgentState.RETIRED, "agent.retire", reason))
+    return agent
 
 
 @transaction.atomic
 def change_sponsor(*, actor: Actor, agent: Agent, sponsor: Principal) -> Agent:
     """Another person answers for it."""
     refuse_agent(actor)
-    agent = _locked(agent)
+    agent = locked_agent(agent)
     _check_sponsor(sponsor, agent.organisation_id)
     former, agent.sponsor = agent.sponsor_id, sponsor
     agent.save(update_fields=["sponsor"])
-    record(_about(actor, "agent.change_sponsor", agent, former=former, sponsor=sponsor.id))
+    record(about_agent(actor, "agent.change_sponsor", agent, former=former, sponsor=sponsor.id))
     return agent
-
-
-def _locked(agent: Agent) -> Agent:
-    found = Agent.objects.select_for_update(of=("self",)).get(pk=agent.pk)
-    if found.state == AgentState.RETIRED:
-        raise ConflictError(f"{found.name} is retired: create another agent.")
-    return found
 
 
 def _check_sponsor(sponsor: Principal, organisation_id: UUID) -> None:
@@ -189,26 +194,3 @@ def _check_sponsor(sponsor: Principal, organisation_id: UUID) -> None:
         raise InvalidError("The sponsor belongs to another organisation.", "sponsor")
     if sponsor.kind != PrincipalKind.PERSON or sponsor.state != PrincipalState.ACTIVE:
         raise InvalidError(f"{sponsor.name} cannot be the sponsor: name an active person.", "sponsor")
-
-
-def _change_state(actor: Actor, agent: Agent, state: AgentState, action: str, reason: str) -> Agent:
-    if agent.state == state:
-        raise ConflictError(f"{agent.name} is {state} already.")
-    former, agent.state = agent.state, state
-    agent.save(update_fields=["state"])
-    principal = PrincipalState.ACTIVE if state == AgentState.ACTIVE else PrincipalState.SUSPENDED
-    Principal.objects.filter(pk=agent.principal_id).update(state=principal)
-    record(_about(actor, action, agent, reason, former=former))
-    return agent
-
-
-def _about(actor: Actor, action: str, agent: Agent, reason: str = "", **details: object) -> Entry:
-    return entry(
-        actor,
-        action,
-        target_kind="agent",
-        target_id=agent.id,
-        target_name=agent.name,
-        reason=reason,
-        details=details,
-    )

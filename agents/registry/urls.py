@@ -12,6 +12,8 @@ urlpatterns = [
     path("agents/<slug:slug>/versions/<int:number>/serve/", Serve.as_view(), name="agent-serve"),
     path("agents/<slug:slug>/sponsor/", ChangeSponsor.as_view(), name="agent-sponsor"),
     re_path(
-        r"^agents/(?P<slug>[-a-z0-9]+)/(?P<verb>activate|suspend|retire)/$", ChangeState.as_view(), name="agent-state"
+        r"^agents/(?P<slug>[-a-z0-9]+)/(?P<verb>submit|return|activate|suspend|retire|take-over)/$",
+        ChangeState.as_view(),
+        name="agent-state",
     ),
 ]

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from agents.catalogue.models import LanguageModel
 from agents.registry.forms import AgentForm, VersionForm
 from agents.registry.models import Agent, AgentState, AgentVersion
+from agents.registry.reviewing import OWNERLESS, return_agent, submit_agent, take_over_agent
 from agents.registry.services import (
     activate_agent,
     change_sponsor,
@@ -35,11 +36,11 @@ from foundation.web.forms import FormPage
 from foundation.web.listing import exported, page_of
 from foundation.web.pages import Act, Page
 
-OWNERLESS = Q(sponsor=None) | Q(sponsor__state=PrincipalState.SUSPENDED)
 VIEWS: dict[str, tuple[str, Callable[[Actor], Q]]] = {
     "mine": ("Mine", lambda actor: Q(sponsor_id=actor.principal)),
     "ownerless": ("Ownerless", lambda _: OWNERLESS),
     "draft": ("Drafts", lambda _: Q(state=AgentState.DRAFT)),
+    "in_review": ("In review", lambda _: Q(state=AgentState.IN_REVIEW)),
     "suspended": ("Suspended", lambda _: Q(state=AgentState.SUSPENDED)),
 }
 ADDED = ("max_tokens", "max_children", "context_tokens", "truncation", "on_exhausted")
@@ -55,7 +56,7 @@ COLUMNS = {
 
 
 class Agents(Page):
-    """`?view=` mine, ownerless, draft, suspended; `?q=`."""
+    """`?view=` mine, ownerless, draft, in_review, suspended; `?q=`."""
 
     permission = Permission.AGENT_VIEW
     place = "agents"
@@ -216,8 +217,18 @@ class Serve(Act):
         return f"/agents/{slug}/versions/"
 
 
+STEPS: dict[str, Callable[..., Agent]] = {
+    "submit": submit_agent,
+    "return": return_agent,
+    "activate": activate_agent,
+    "suspend": suspend_agent,
+    "retire": retire_agent,
+    "take-over": take_over_agent,
+}
+
+
 class ChangeState(Act):
-    """Activate, suspend (with a reason), or retire (with a reason) an agent."""
+    """One step of an agent's life. What stops it, or sends it back, needs a reason."""
 
     permission = Permission.AGENT_MANAGE
 
@@ -225,12 +236,7 @@ class ChangeState(Act):
         """Back to the agent."""
         agent = self.found(Agent.objects.all(), slug=slug)
         reason = self.request.POST.get("reason", "").strip()
-        if verb == "activate":
-            activate_agent(actor=self.actor, agent=agent, reason=reason)
-        elif verb == "suspend":
-            suspend_agent(actor=self.actor, agent=agent, reason=reason)
-        else:
-            retire_agent(actor=self.actor, agent=agent, reason=reason)
+        STEPS[verb](actor=self.actor, agent=agent, reason=reason)
         return f"/agents/{slug}/"
 
 

@@ -100,7 +100,7 @@ def _action(work: Work, kind: ActionKind, target: str, **rest: Any) -> Action:
         principals=work.principals, session=work.session.id, run=run.id, line=work.line, step=work.next_number,
         lineage=work.definitions.lineage(work.agent.target_id), configuration=work.definitions.number,
         target=target, label=work.label, history=work.spent_on_calls(target), rehearsed=work.provider.rehearsal,
-        title=run.title, requester=run.requester_id, **{"currency": run.currency, **rest},
+        title=run.title, requester=run.requester_id, delegation=run.delegation_id, **{"currency": run.currency, **rest},
     )  # fmt: skip
 
 

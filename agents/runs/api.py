@@ -7,14 +7,16 @@ from rest_framework import serializers
 from agents.registry.models import Agent
 from agents.runs.control_api import ControlEndpoints
 from agents.runs.models import Event, Run, Session, Step
+from agents.runs.remit import Remit, delegation_named, remit_of
 from agents.runs.services import cancel_run, resolve_unknown, start_run
-from agents.runs.shapes import EventShape, RunShape, StepShape, WholeRunShape
+from agents.runs.shapes import EventShape, RemitShape, RunShape, StepShape, WholeRunShape
 from foundation.access.roles import Permission
 from foundation.api.operations import operation, verb
 from foundation.api.paging import NumberPagination
 from foundation.api.serializers import Body, Reason
 from foundation.api.viewsets import Read
 from foundation.errors import ConflictError, InvalidError
+from foundation.instants import database_now
 
 LONGEST_KEY = 120
 RESERVED_KEYS = ("schedule:", "trigger:")  # who takes one of these could take a moment, or a delivery, away
@@ -23,12 +25,14 @@ RESERVED_KEYS = ("schedule:", "trigger:")  # who takes one of these could take a
 class StartRun(Body):
     """`agent` by id or slug, or a `session` by its id, whose next turn this is. `input` is text, or an object.
 
-    An `Idempotency-Key` header starts it only once.
+    An `Idempotency-Key` header starts it only once. With a `delegation` that you gave the agent the run may do
+    no more than that says.
     """
 
     agent = serializers.CharField(required=False, default="")
     session = serializers.UUIDField(required=False, allow_null=True, default=None)
     title = serializers.CharField(max_length=200, allow_blank=True, default="")
+    delegation = serializers.UUIDField(required=False, allow_null=True, default=None)
     input = serializers.JSONField()
 
     def validate_input(self, value: Any) -> str | dict[str, Any]:
@@ -69,7 +73,9 @@ class RunEndpoints(ControlEndpoints, Read):
         elif not name:
             raise InvalidError("Say which agent, or which session goes on.", field="agent")
         agent = self.find(Agent.objects.all(), name) if name else session.agent
-        run = start_run(actor=self.actor, agent=agent, source="api", submission=key, session=session, **values)
+        delegation = delegation_named(self.actor, values.pop("delegation"))
+        run = start_run(actor=self.actor, agent=agent, source="api", submission=key, session=session,
+                        delegation=delegation, **values)  # fmt: skip
         if key and (run.agent_id != agent.id or run.input != values["input"]):
             raise ConflictError("This Idempotency-Key has started another run: take a new one for a new run.")
         return run
@@ -97,6 +103,12 @@ class RunEndpoints(ControlEndpoints, Read):
     def steps(self, _values: Any) -> Any:
         """In order."""
         return Step.objects.filter(run_id=self.get_object().id).order_by("number")
+
+    @verb("get", "remit", "Show what a run may do, and in whose name", answer=RemitShape)
+    def remit(self, _values: Any) -> Remit:
+        """The chain of those whom it acts for, and the intersection of what each of them may do."""
+        run = self.get_object()
+        return remit_of(run, run.version, database_now())
 
     @verb("get", "events", "List the events of a run", answer=EventShape, many=True,
           paging=NumberPagination)  # fmt: skip

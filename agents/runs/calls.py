@@ -18,11 +18,13 @@ from agents.labels import Integrity, Label
 from agents.registry.models import AgentState
 from agents.runs.models import StepKind, StepState
 from agents.runs.moves import DELEGATE
+from agents.runs.run_tokens import NoRightsError, token_for
 from agents.runs.work import DELEGATION_SCHEMA, Work
 from agents.tools.models import Tool, ToolState
 from agents.tools.port import ConnectorKind, ToolOutput, ToolRefusedError, ToolRequest, ToolUncertainError
 from foundation.audit.plain import plain, plain_text
 from foundation.digests import canonical
+from foundation.keys import KeyUnusableError
 from foundation.secrets.redaction import REDACTED
 from foundation.secrets.sealing import UnsealError, unseal
 
@@ -143,8 +145,12 @@ def call_tool(work: Work, tool: Tool, arguments: dict[str, Any], key: str) -> Ca
         secret = None
         if connector.credential is not None:
             secret = unseal(connector.credential.sealed, context=f"credential:{connector.credential.id}")
-    except (KeyError, ImportError, UnsealError) as error:
+        shown = token_for(work, tool)
+    except (KeyError, ImportError, UnsealError, KeyUnusableError) as error:
         return Called(state=StepState.FAILED, error=f"The connector {connector.slug} cannot be used: {error}")
+    except NoRightsError as error:
+        return Called(state=StepState.FAILED, error=str(error))
+    hidden = [one for one in (secret, shown.token if shown else "") if one]
     request = ToolRequest(
         operation=tool.operation,
         arguments=arguments,
@@ -153,21 +159,22 @@ def call_tool(work: Work, tool: Tool, arguments: dict[str, Any], key: str) -> Ca
         secret=secret,
         organisation=work.run.organisation_id,
         run=work.run.id,
+        headers=shown.headers if shown else {},
     )
     try:
         output = kind.call(request)
     except ToolRefusedError as error:
-        return _failed(StepState.FAILED, error, tool, secret)
+        return _failed(StepState.FAILED, error, tool, hidden)
     except ToolUncertainError as error:
-        return _failed(StepState.UNKNOWN, error, tool, secret)
+        return _failed(StepState.UNKNOWN, error, tool, hidden)
     except Exception as error:  # noqa: BLE001 - a connector's fault must not lose the run: nobody knows what it did
         return Called(state=StepState.UNKNOWN, error=f"The connector failed with {type(error).__name__}.")
-    return _succeeded(output, tool, secret)
+    return _succeeded(output, tool, hidden)
 
 
-def _succeeded(output: ToolOutput, tool: Tool, secret: str | None) -> Called:
+def _succeeded(output: ToolOutput, tool: Tool, hidden: Sequence[str]) -> Called:
     try:
-        content = plain(_without(output.content, secret), fractions=True)
+        content = plain(_without(output.content, hidden), fractions=True)
         text = json.dumps(content, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError):
         # It was done: what it answered does not undo that.
@@ -178,21 +185,23 @@ def _succeeded(output: ToolOutput, tool: Tool, secret: str | None) -> Called:
     return Called(state=StepState.SUCCEEDED, output=content, label=label)
 
 
-def _failed(state: StepState, error: Exception, tool: Tool, secret: str | None) -> Called:
+def _failed(state: StepState, error: Exception, tool: Tool, hidden: Sequence[str]) -> Called:
     # What a tool says of its failure is the tool's text, and the model reads it.
     label = Label(Integrity.UNTRUSTED, sources=frozenset({f"tool:{tool.name}"}))
-    return Called(state=state, error=plain_text(_without(str(error), secret))[:MAX_ERROR], label=label)
+    return Called(state=state, error=plain_text(_without(str(error), hidden))[:MAX_ERROR], label=label)
 
 
-def _without(value: Any, secret: str | None) -> Any:
-    """The value without the credential that the tool was called with, should it send it back."""
-    if not secret:
+def _without(value: Any, hidden: Sequence[str]) -> Any:
+    """The value without the credential and the token that the tool was called with, should it send them back."""
+    if not hidden:
         return value
     if isinstance(value, str):
-        return value.replace(secret, REDACTED)
+        for one in hidden:
+            value = value.replace(one, REDACTED)
+        return value
     if isinstance(value, Mapping):
-        return {_without(name, secret): _without(inner, secret) for name, inner in value.items()}
-    return [_without(inner, secret) for inner in value] if isinstance(value, (list, tuple)) else value
+        return {_without(name, hidden): _without(inner, hidden) for name, inner in value.items()}
+    return [_without(inner, hidden) for inner in value] if isinstance(value, (list, tuple)) else value
 
 
 def _is_callable(work: Work, name: str) -> bool:

@@ -65,6 +65,7 @@ def _create(work: Work, agent: Agent, version: AgentVersion, session: Session, *
     values: dict[str, Any] = {"id": uuid7(), "organisation_id": run.organisation_id, "session": session, "agent": agent}
     values |= {
         "version": version, "target_id": agent.target_id, "depth": run.depth + 1, "requester_id": run.requester_id,
+        "delegation_id": run.delegation_id,
         "chain": [str(work.agent.principal_id), *run.chain], "input_label": work.label.as_json(),
         "deadline": min(run.deadline, clock.now() + timedelta(seconds=version.max_seconds)),
         "budget": min(version.run_budget, run.budget), "max_tokens": min(limits, default=0), "currency": run.currency,

@@ -44,6 +44,7 @@ def make_run(
         id=identifier, organisation_id=former.organisation_id, session=session, agent=agent, version=version,
         target_id=former.target_id, former=former, relation=relation, former_step=step, stubs_tools=is_replay,
         root_id=identifier, depth=former.depth, requester_id=requester, chain=chain,
+        delegation_id=former.delegation_id,
         title=f"{former.title[: _LONGEST_TITLE - len(title) - 3]} · {title}", source=source,
         input=former.input if input is None else input, input_label=label.as_json(),
         deadline=database_now() + timedelta(seconds=version.max_seconds),

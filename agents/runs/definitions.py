@@ -18,7 +18,9 @@ from agents.registry.models import Agent, AgentVersion
 from agents.runs.clock import clock
 from agents.runs.journal import ENGINE, release_connection
 from agents.tools.models import Tool
-from foundation.identity.models import Principal
+from foundation.delegation.effective import line_of
+from foundation.delegation.models import DelegationGrant
+from foundation.identity.models import Principal, PrincipalKind
 from foundation.organisations.models import GrantTarget, Organisation, Team
 
 _T = TypeVar("_T")
@@ -76,6 +78,14 @@ class Definitions:
         """Names and states of principals; whom nobody knows is left out."""
         return self._keep(("principals", identifiers), lambda: self._principals(identifiers))
 
+    def people_among(self, identifiers: tuple[UUID, ...]) -> frozenset[UUID]:
+        """The people among these principals."""
+        return self._keep(("people", identifiers), lambda: self._people(identifiers))
+
+    def delegations(self, identifier: UUID) -> list[DelegationGrant]:
+        """A delegation, and those that it rests on; empty if there is none."""
+        return self._keep(("delegations", identifier), lambda: self._delegations(identifier))
+
     def lineage(self, target: UUID) -> tuple[UUID, ...]:
         """The ids of a thing and of all above it, along which grants and budgets are inherited."""
         return self._keep(("lineage", target), lambda: self._lineage(target))
@@ -103,6 +113,15 @@ class Definitions:
     def _principals(self, identifiers: tuple[UUID, ...]) -> dict[UUID, tuple[str, str]]:
         rows = Principal.objects.using(ENGINE).filter(organisation_id=self.organisation, pk__in=identifiers)
         return {pk: (name, state) for pk, name, state in rows.values_list("pk", "name", "state")}
+
+    def _people(self, identifiers: tuple[UUID, ...]) -> frozenset[UUID]:
+        rows = Principal.objects.using(ENGINE).filter(organisation_id=self.organisation, pk__in=identifiers)
+        return frozenset(rows.filter(kind=PrincipalKind.PERSON).values_list("pk", flat=True))
+
+    def _delegations(self, identifier: UUID) -> list[DelegationGrant]:
+        rows = DelegationGrant.objects.using(ENGINE).filter(organisation_id=self.organisation, pk=identifier)
+        found = rows.select_related("giver", "receiver").first()
+        return line_of(found, ENGINE) if found is not None else []
 
     def _lineage(self, target: UUID) -> tuple[UUID, ...]:
         rows = GrantTarget.objects.using(ENGINE).filter(organisation_id=self.organisation)

@@ -17,6 +17,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg_pool import AsyncConnectionPool
 
 CHANNEL = "remit_events"
+ACCESS = "remit_access"  # the organisation in which a key or a principal has stopped, or begun again
 BATCH = 500
 _POOL = 4
 _AGAIN = 1.0  # seconds until a lost connection is made anew
@@ -43,6 +44,10 @@ class Feed:
 
     def __init__(self) -> None:
         self._bells: dict[UUID, set[asyncio.Event]] = {}
+        self._houses: dict[UUID, set[asyncio.Event]] = {}  # the same bells, by organisation
+        self._changes: dict[UUID, int] = {}
+        self._lost = 0
+        self.notices = 0  # of access, in whatever organisation
         self._listener: asyncio.Task[None] | None = None
         self._pool: AsyncConnectionPool | None = None
 
@@ -51,20 +56,28 @@ class Feed:
         """How many streams are open."""
         return sum(len(bells) for bells in self._bells.values())
 
+    def changes(self, organisation: UUID) -> int:
+        """Another number than before: rights may have changed there, so whoever listens is to be asked about again."""
+        return self._changes.get(organisation, 0) + self._lost
+
     @contextmanager
-    def subscribe(self, run: UUID) -> Iterator[asyncio.Event]:
-        """A bell that rings when the run may have new events."""
+    def subscribe(self, run: UUID, organisation: UUID) -> Iterator[asyncio.Event]:
+        """A bell that rings when the run may have new events, and when `changes` has another number."""
         if self._listener is None or self._listener.done():
             self._listener = asyncio.create_task(self._listen())
         bell = asyncio.Event()
-        self._bells.setdefault(run, set()).add(bell)
+        hung = ((self._bells, run), (self._houses, organisation))
+        for places, name in hung:
+            places.setdefault(name, set()).add(bell)
         try:
             yield bell
         finally:
-            bells = self._bells[run]
-            bells.discard(bell)
-            if not bells:
-                del self._bells[run]
+            for places, name in hung:
+                places[name].discard(bell)
+                if not places[name]:
+                    del places[name]
+            if organisation not in self._houses:
+                self._changes.pop(organisation, None)
 
     async def events(self, organisation: UUID, run: UUID, after: int) -> list[Line]:
         """Up to BATCH events of a run after a number, in order. Raises psycopg.Error or PoolTimeout."""
@@ -97,9 +110,15 @@ class Feed:
             try:
                 async with await psycopg.AsyncConnection.connect(serving_address(), autocommit=True) as connection:
                     await connection.execute(f"LISTEN {CHANNEL}")
+                    await connection.execute(f"LISTEN {ACCESS}")
+                    self._lost += 1
+                    self.notices += 1
                     self._ring_all()
                     async for notice in connection.notifies():
-                        self._ring(notice.payload)
+                        if notice.channel == ACCESS:
+                            self._change(notice.payload)
+                        else:
+                            self._ring(notice.payload)
             except (psycopg.Error, OSError) as error:
                 log.warning("the event feed lost its connection", error=type(error).__name__)
             await asyncio.sleep(_AGAIN)
@@ -109,6 +128,14 @@ class Feed:
             with suppress(ValueError):
                 for bell in self._bells.get(UUID(part.strip()), ()):
                     bell.set()
+
+    def _change(self, payload: str) -> None:
+        self.notices += 1
+        organisation = UUID(payload)
+        if organisation in self._houses:
+            self._changes[organisation] = self._changes.get(organisation, 0) + 1
+            for bell in self._houses[organisation]:
+                bell.set()
 
     def _ring_all(self) -> None:
         for bells in self._bells.values():

@@ -10,12 +10,15 @@ from agents.registry.models import Agent, AgentState, AgentVersion
 from agents.runs.claims import wake
 from agents.runs.inputs import check_input
 from agents.runs.models import ENDED, Event, Run, RunState, Session, SessionState, Step, StepState, Wait
+from agents.runs.remit import check_delegation
 from agents.runs.tasks import ring
 from agents.runs.telling import tell
 from foundation.actors import Actor
 from foundation.audit.plain import plain_text
 from foundation.audit.record import entry, record
+from foundation.delegation.models import DelegationGrant
 from foundation.errors import ConflictError, InvalidError
+from foundation.identity.models import PrincipalState
 from foundation.ids import uuid7
 from foundation.inputs import refuse_agent
 from foundation.instants import database_now
@@ -28,15 +31,18 @@ _RESOLVED = {"done": StepState.SUCCEEDED, "failed": StepState.FAILED, "retry": S
 def start_run(
     *, actor: Actor, agent: Agent, title: str, input: str | dict[str, Any], source: str = "console",  # noqa: A002 - the field's word
     submission: str | None = None, trusted: bool = False, session: Session | None = None,
-    version: AgentVersion | None = None,
+    version: AgentVersion | None = None, delegation: DelegationGrant | None = None,
 ) -> Run:  # fmt: skip
     """Queue the work caused by one input: in a new session, or as the next turn of `session`.
 
     `submission` makes it happen once: the same key gives the same run. The input counts as untrusted unless the caller
     says that its whole text is the person's own word. A session keeps the version that it is pinned to, whatever
-    serves by now; a new one gets `version`, or the one that serves.
+    serves by now; a new one gets `version`, or the one that serves. With a `delegation` that the actor gave the agent,
+    the run may do no more than that says.
     """
     refuse_agent(actor)
+    if delegation is not None:
+        check_delegation(actor, agent, delegation)
     if session is not None:
         session = _continued(session, agent, version)
         version = session.version
@@ -52,6 +58,8 @@ def start_run(
         raise InvalidError(
             f"{agent.name} is {agent.get_state_display()}: only an active agent with a version starts runs."
         )
+    if agent.sponsor is None or agent.sponsor.state != PrincipalState.ACTIVE:
+        raise InvalidError(f"{agent.name} is ownerless: somebody must take it over before it starts anything.")
     check_input(input)
     asked = Label(Integrity.TRUSTED if trusted else Integrity.UNTRUSTED, sources=frozenset({f"input:{source}"}))
     label = asked.as_json()
@@ -69,7 +77,7 @@ def start_run(
             run = Run.objects.create(
                 id=identifier, organisation=organisation, session=session, agent=agent, version=version,
                 target_id=agent.target_id, root_id=identifier, requester_id=actor.principal,
-                chain=[str(one) for one in ((actor.principal,) if actor.principal else ())],
+                chain=[str(one) for one in ((actor.principal,) if actor.principal else ())], delegation=delegation,
                 title=plain_text(title.strip() or "Untitled")[:200], source=source, submission=submission, input=input,
                 input_label=label, deadline=database_now() + timedelta(seconds=version.max_seconds),
                 budget=version.run_budget, max_tokens=version.max_tokens, currency=organisation.currency,

@@ -4,7 +4,9 @@ from rest_framework import serializers
 
 from agents.registry.models import Agent
 from agents.runs.models import Event, Run, Session, Step
+from agents.runs.remit import Remit
 from foundation.api.serializers import Shape
+from foundation.delegation.effective import Link
 
 
 class AgentName(Shape):
@@ -54,7 +56,24 @@ class WholeRunShape(RunShape):
     """A run with its input and its answer, both JSON."""
 
     class Meta(RunShape.Meta):
-        fields = [*RunShape.Meta.fields, "chain", "input", "input_label", "output"]
+        fields = [*RunShape.Meta.fields, "chain", "delegation", "input", "input_label", "output"]
+
+
+class LinkShape(serializers.Serializer[Link]):
+    """One link of a chain: who, and what it lets through."""
+
+    principal = serializers.UUIDField(allow_null=True)
+    kind = serializers.CharField(help_text="person, service, agent, delegation, or version: the agent's own.")
+    name = serializers.CharField()
+    rights = serializers.ListField(child=serializers.CharField())
+    why = serializers.CharField()
+
+
+class RemitShape(serializers.Serializer[Remit]):
+    """What a run may do: the intersection down its chain. A right that ends with `*` is all that begin like it."""
+
+    rights = serializers.ListField(child=serializers.CharField(), source="words")
+    links = LinkShape(many=True)
 
 
 class StepShape(serializers.Serializer[Step]):

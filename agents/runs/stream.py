@@ -2,7 +2,8 @@
 
 History first, from the event after `Last-Event-ID` (or `?after=`), then live until the run's end. Whether the caller
 may see the run is not decided here: the stream asks the REST endpoint of the run with the caller's own headers, so
-there is one guard, and asks again every minute, so that a withdrawn grant ends an open stream.
+there is one guard, and asks again every minute, so that a withdrawn grant ends an open stream; at once when a key or a
+principal of the organisation has stopped.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 from uuid import UUID
 
@@ -73,6 +74,14 @@ class Answer:
         return json.loads(self.body) if self.start.get("status") == HTTPStatus.OK else None
 
 
+class Opened(NamedTuple):
+    """A stream at its beginning: its run, the last event that the caller has, the notices before it was let in."""
+
+    run: dict[str, Any]
+    after: int
+    notices: int
+
+
 class EventStream:
     """The ASGI application. `endpoints` is the one that serves the REST API."""
 
@@ -82,6 +91,7 @@ class EventStream:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Stream, or refuse as the REST endpoint refuses."""
+        notices = self.feed.notices
         answer = await self._ask(scope)
         run = answer.run
         if run is None:
@@ -94,11 +104,11 @@ class EventStream:
         elif self.feed.listeners >= MOST_STREAMS:
             await _answer(send, HTTPStatus.SERVICE_UNAVAILABLE)
         else:
-            await self._stream(scope, receive, send, run, after)
+            await self._stream(scope, receive, send, Opened(run, after, notices))
 
-    async def _stream(self, scope: Scope, receive: Receive, send: Send, run: dict[str, Any], after: int) -> None:
+    async def _stream(self, scope: Scope, receive: Receive, send: Send, opened: Opened) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-        talk = asyncio.create_task(self._talk(scope, send, run, after))
+        talk = asyncio.create_task(self._talk(scope, send, opened))
         gone = asyncio.create_task(_gone(receive))
         try:
             await asyncio.wait({talk, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -108,19 +118,29 @@ class EventStream:
             # Also when this task itself is cancelled: nothing may go on sending.
             ended = await asyncio.gather(talk, gone, return_exceptions=True)
         if isinstance(ended[0], (psycopg.Error, PoolTimeout, OSError)):
-            log.warning("an event stream broke off", run=run["id"], error=type(ended[0]).__name__)
+            log.warning("an event stream broke off", run=opened.run["id"], error=type(ended[0]).__name__)
         elif isinstance(ended[0], Exception):
             raise ended[0]
         with suppress(OSError):
             await send({"type": "http.response.body", "body": b""})
 
-    async def _talk(self, scope: Scope, send: Send, run: dict[str, Any], after: int) -> None:
+    async def _talk(self, scope: Scope, send: Send, opened: Opened) -> None:
+        run, after, notices = opened
         organisation, identifier = UUID(run["organisation"]), UUID(run["id"])
         await _write(send, b"retry: 2000\n\n")
         asked = said = time.monotonic()
-        with self.feed.subscribe(identifier) as bell:
+        with self.feed.subscribe(identifier, organisation) as bell:
+            seen = self.feed.changes(organisation)
+            if self.feed.notices != notices:  # of a change between the answer and now
+                asked = -ASK_AGAIN
             while True:
                 bell.clear()
+                if self.feed.changes(organisation) != seen:
+                    seen, asked = self.feed.changes(organisation), -ASK_AGAIN
+                if time.monotonic() - asked >= ASK_AGAIN:
+                    if (await self._ask(scope)).run is None:
+                        return
+                    asked = time.monotonic()
                 lines = await self.feed.events(organisation, identifier, after)
                 now = time.monotonic()
                 if lines:
@@ -131,10 +151,6 @@ class EventStream:
                 elif now - said >= COMMENT:
                     await _write(send, b": still here\n\n")
                     said = now
-                if now - asked >= ASK_AGAIN:
-                    if (await self._ask(scope)).run is None:
-                        return
-                    asked = now
                 if len(lines) < BATCH:
                     with suppress(TimeoutError):
                         await asyncio.wait_for(bell.wait(), POLL)

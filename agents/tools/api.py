@@ -5,8 +5,15 @@ from typing import Any
 from django.conf import settings
 from rest_framework import serializers
 
-from agents.tools.models import Connector, Credential, Tool
-from agents.tools.services import accept_tool, add_connector, add_credential, disable_tool, refresh_tools
+from agents.tools.models import Connector, Credential, TokenHeader, Tool
+from agents.tools.services import (
+    accept_tool,
+    add_connector,
+    add_credential,
+    disable_tool,
+    identify_calls,
+    refresh_tools,
+)
 from foundation.access.roles import Permission
 from foundation.api.operations import operation, verb
 from foundation.api.serializers import Body, Shape
@@ -35,7 +42,8 @@ class ConnectorShape(Shape):
 
     class Meta:
         model = Connector
-        fields = ["id", "slug", "name", "kind", "settings", "credential", "enabled", "created_at"]
+        fields = ["id", "slug", "name", "kind", "settings", "credential", "enabled", "token_header",
+                  "audience", "on_behalf_of", "created_at"]  # fmt: skip
 
 
 class AddConnector(Body):
@@ -53,6 +61,17 @@ class AddConnector(Body):
             known = ", ".join(sorted(settings.CONNECTOR_KINDS))
             raise serializers.ValidationError(f"There is no such kind here. Kinds: {known}.")
         return kind
+
+
+class IdentifyCalls(Body):
+    """`token_header` is where the run token goes, `audience` for whom it is (empty: the connector's short name).
+
+    `on_behalf_of`: the connector is called in the name of a person only.
+    """
+
+    token_header = serializers.ChoiceField(choices=TokenHeader.choices, allow_blank=True, default="")
+    audience = serializers.CharField(max_length=120, allow_blank=True, default="")
+    on_behalf_of = serializers.BooleanField(default=False)
 
 
 class ConnectorName(Shape):
@@ -103,6 +122,11 @@ class ConnectorEndpoints(Read):
         if values["credential"]:
             values["credential"] = self.find(Credential.objects.all(), str(values["credential"]))
         return add_connector(actor=self.actor, **values)
+
+    @verb("post", "identify", "Say how a connector is told who calls", Permission.TOOL_MANAGE, body=IdentifyCalls)
+    def identify(self, values: Any) -> Connector:
+        """From the next call on."""
+        return identify_calls(actor=self.actor, connector=self.get_object(), **values)
 
     @verb("post", "refresh", "Read the tools of a connector anew", Permission.TOOL_MANAGE, answer=ToolShape, many=True)
     def refresh(self, _values: Any) -> list[Tool]:

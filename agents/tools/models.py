@@ -25,8 +25,20 @@ class Credential(TenantModel):
         return self.name
 
 
+class TokenHeader(models.TextChoices):
+    """Whether calls of a connector's tools carry a run token, and where."""
+
+    NONE = "", "No token"
+    AUTHORIZATION = "authorization", "Authorization: Bearer"
+    OWN = "remit-run-token", "Remit-Run-Token"
+
+
 class Connector(TenantModel):
-    """A source of tools: its kind (a name in `settings.CONNECTOR_KINDS`), plain settings, and its credential."""
+    """A source of tools: its kind (a name in `settings.CONNECTOR_KINDS`), plain settings, and its credential.
+
+    With a `token_header` its calls carry a run token for `audience` (empty: its short name). `on_behalf_of`: it is
+    called in the name of a person only, never by an agent alone.
+    """
 
     target_path: ClassVar[str] = ""
     slug = models.SlugField(max_length=60)
@@ -35,6 +47,9 @@ class Connector(TenantModel):
     settings = models.JSONField(default=dict)
     credential = TenantForeignKey(Credential, null=True, blank=True, related_name="connectors")
     enabled = models.BooleanField(default=True)
+    token_header = models.CharField(max_length=15, choices=TokenHeader, blank=True, default="", db_default="")
+    audience = models.CharField(max_length=120, blank=True, default="", db_default="")
+    on_behalf_of = models.BooleanField(default=False, db_default=False)
 
     objects = PermittedQuerySet["Connector"].as_manager()
 
@@ -43,6 +58,11 @@ class Connector(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def called(self) -> str:
+        """The audience of tokens for it."""
+        return self.audience or self.slug
 
 
 class ToolState(models.TextChoices):

@@ -1,7 +1,7 @@
 """The port of a connector kind: how Remit calls a tool. Implementations are named in `settings.CONNECTOR_KINDS`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 from uuid import UUID
@@ -31,7 +31,8 @@ class ToolDefinition:
 class ToolRequest:
     """One call. `settings` are the connector's plain values, `secret` its unsealed credential, `timeout` in seconds.
 
-    The tool receives `idempotency_key`; an idempotent tool does its work once for each key.
+    The tool receives `idempotency_key`; an idempotent tool does its work once for each key. `headers` go along with a
+    call over HTTP: they hold the run token, where the connector wants one.
     """
 
     operation: str
@@ -42,6 +43,7 @@ class ToolRequest:
     organisation: UUID
     run: UUID
     timeout: float = 30.0
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 UNSAID = Label(Integrity.UNTRUSTED)

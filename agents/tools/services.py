@@ -1,22 +1,24 @@
 """Verbs on credentials, connectors and tools."""
 
+import re
 from typing import Any
 
 from django.db import transaction
 
 from agents.tools.builtins import BUILTIN_CONNECTOR
 from agents.tools.definitions import connector_kind, definition_hash, read_definitions
-from agents.tools.models import Connector, Credential, Tool, ToolState
+from agents.tools.models import Connector, Credential, TokenHeader, Tool, ToolState
 from agents.tools.port import ToolDefinition
 from foundation.actors import Actor
 from foundation.audit.record import Entry, entry, record
 from foundation.errors import ConflictError, InvalidError
 from foundation.ids import uuid7
-from foundation.inputs import checked_json, checked_slug, checked_text, organisation_of, refuse_agent
+from foundation.inputs import checked_json, checked_optional, checked_slug, checked_text, organisation_of, refuse_agent
 from foundation.secrets.sealing import seal
 
 LARGEST_SETTINGS = 1_000_000  # bytes
 LONGEST_SECRET = 16_384
+_AUDIENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*")
 
 
 @transaction.atomic
@@ -87,6 +89,29 @@ def add_connector(
         *(_about(actor, "tool.add", tool) for tool in tools),
     )
     return connector
+
+
+@transaction.atomic
+def identify_calls(
+    *, actor: Actor, connector: Connector, token_header: str, audience: str = "", on_behalf_of: bool = False
+) -> Connector:
+    """Say how a connector is told who calls: where its run token goes (empty: none), for which audience (empty: its
+    short name); and whether it is called in the name of a person only."""
+    refuse_agent(actor)
+    if token_header not in TokenHeader.values:
+        known = ", ".join(value for value in TokenHeader.values if value)
+        raise InvalidError(f"A run token goes into one of {known}; or leave it empty.", "token_header")
+    audience = checked_optional(audience, 120, "audience")
+    if audience and not _AUDIENCE.fullmatch(audience):
+        raise InvalidError("The audience may hold letters, digits and . _ : / -, without blanks.", "audience")
+    found = Connector.objects.select_for_update().get(pk=connector.pk)
+    found.token_header, found.audience, found.on_behalf_of = token_header, audience, on_behalf_of
+    found.save(update_fields=["token_header", "audience", "on_behalf_of"])
+    details = {"token_header": token_header, "audience": found.called, "on_behalf_of": on_behalf_of}
+    told = entry(actor, "connector.identify", target_kind="connector", target_id=found.id, target_name=found.name,
+                 details=details)  # fmt: skip
+    record(told)
+    return found
 
 
 @transaction.atomic

@@ -7,7 +7,7 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from foundation.access.models import Grant, PermittedQuerySet
-from foundation.access.roles import Permission, roles_with
+from foundation.access.roles import Permission
 from foundation.actors import Actor
 from governance.approvals.models import ApprovalRequest, ApprovalState, Risk
 from governance.approvals.services import ANY_ROLE
@@ -60,7 +60,7 @@ def queue(actor: Actor) -> list[Ask]:
 def as_asks(actor: Actor, requests: Iterable[ApprovalRequest]) -> list[Ask]:
     """Rows of requests: two queries more, however many there are."""
     rows = list(requests)
-    grants = list(Grant.objects.live().of(actor).values_list("target_id", "role"))
+    grants = list(Grant.objects.live().of(actor).select_related("custom_role"))
     counted = ApprovalRequest.objects.filter(pk__in=[row.pk for row in rows]).annotate(
         yes=Count("votes", filter=Q(votes__approve=True)),
         own=Count("votes", filter=Q(votes__principal_id=actor.principal)),
@@ -69,12 +69,12 @@ def as_asks(actor: Actor, requests: Iterable[ApprovalRequest]) -> list[Ask]:
     asks = []
     for row in rows:
         yes, own = votes[row.pk]
-        roles = {role for target, role in grants if target in row.target.lineage}
-        asks.append(Ask(row, yes, _why_not(actor, row, roles, own)))
+        here = [one for one in grants if one.target_id in row.target.lineage]
+        asks.append(Ask(row, yes, _why_not(actor, row, here, own)))
     return asks
 
 
-def _why_not(actor: Actor, request: ApprovalRequest, roles: set[str], own: int) -> str:
+def _why_not(actor: Actor, request: ApprovalRequest, grants: list[Grant], own: int) -> str:
     if request.state != ApprovalState.WAITING:
         return f"It is {request.get_state_display().lower()} already."
     if request.expires_at <= timezone.now():
@@ -83,9 +83,9 @@ def _why_not(actor: Actor, request: ApprovalRequest, roles: set[str], own: int) 
         return "Only a person decides."
     if request.requester_id == actor.principal:
         return "You asked for this yourself: somebody else decides."
-    if not roles & set(roles_with(Permission.APPROVAL_DECIDE)):
+    if not any(Permission.APPROVAL_DECIDE in one.permissions for one in grants):
         return f"This needs the permission {Permission.APPROVAL_DECIDE.value}."
-    if not roles & {*request.approvers, ANY_ROLE}:
+    if not {one.role for one in grants} & {*request.approvers, ANY_ROLE}:
         return f"This asks for the role {' or '.join(request.approvers)}, which you do not hold here."
     return "You have voted already." if own else ""
 

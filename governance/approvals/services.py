@@ -116,7 +116,7 @@ def _people(principals: list[UUID]) -> list[UUID]:
 
 def _roles_of(principal: UUID, request: ApprovalRequest) -> set[str]:
     lineage = GrantTarget.objects.values_list("lineage", flat=True).get(pk=request.target_id)
-    grants = Grant.objects.live().filter(principal_id=principal, target_id__in=lineage)
+    grants = Grant.objects.live().reaching(principal).filter(target_id__in=lineage)
     return set(grants.values_list("role", flat=True))
 
 

@@ -14,11 +14,20 @@ from agents.runs.workers_api import WorkerEndpoints
 from agents.schedules.api import ScheduleEndpoints
 from agents.schedules.trigger_api import TriggerDoor, TriggerEndpoints
 from agents.tools.api import ConnectorEndpoints, CredentialEndpoints, ToolEndpoints
+from console.api.access import AccessEndpoints
 from console.api.audit import AuditEndpoints
+from console.api.delegations import DelegationEndpoints
 from console.api.grants import GrantEndpoints
+from console.api.groups import GroupEndpoints
+from console.api.identity_providers import IdentityProviderEndpoints
+from console.api.invitations import InvitationEndpoints
 from console.api.keys import ApiKeyEndpoints
 from console.api.organisations import OrganisationEndpoints, TeamEndpoints
 from console.api.people import PersonEndpoints, ServiceEndpoints
+from console.api.reviews import ReviewEndpoints
+from console.api.roles import RoleEndpoints
+from console.api.token_exchange import TokenDoor
+from console.api.tokens import IntrospectionEndpoints
 from foundation.api.unknown import UnknownEndpoint
 from governance.approvals.api import ApprovalEndpoints
 from governance.budgets.api import BudgetEndpoints
@@ -29,8 +38,15 @@ for prefix, endpoints in {
     "teams": TeamEndpoints,
     "people": PersonEndpoints,
     "services": ServiceEndpoints,
+    "groups": GroupEndpoints,
+    "roles": RoleEndpoints,
     "grants": GrantEndpoints,
+    "delegations": DelegationEndpoints,
+    "reviews": ReviewEndpoints,
+    "access": AccessEndpoints,
     "api-keys": ApiKeyEndpoints,
+    "identity-providers": IdentityProviderEndpoints,
+    "invitations": InvitationEndpoints,
     "providers": ProviderEndpoints,
     "language-models": LanguageModelEndpoints,
     "credentials": CredentialEndpoints,
@@ -56,6 +72,8 @@ urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(authentication_classes=[], permission_classes=[]), name="api-schema"),
     path("v1/organisation", OrganisationEndpoints.as_view({"get": "show_own"}), name="api-organisation"),
     path("v1/workers", WorkerEndpoints.as_view({"get": "show_workers"}), name="api-workers"),
+    path("v1/introspect", IntrospectionEndpoints.as_view({"post": "token"}), name="api-introspect"),
+    path("v1/token", TokenDoor.as_view(), name="api-token"),
     path("v1/callbacks/<uuid:identifier>/call", CallbackDoor.as_view(), name="api-callback-door"),
     path("v1/triggers/<uuid:identifier>/call", TriggerDoor.as_view(), name="api-trigger-door"),
     path("v1/", include(router.urls)),

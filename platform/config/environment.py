@@ -4,7 +4,7 @@ import os
 import secrets
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 # A connection whose other end has gone without a word (a host without power, a pulled cable) fails within half a
 # minute; the system's own time limits are hours. Milliseconds for the last one, seconds for the others.
@@ -51,6 +51,20 @@ def database(name: str, fallback: str = "") -> dict[str, Any]:
         "CONN_HEALTH_CHECKS": True,
         "DISABLE_SERVER_SIDE_CURSORS": True,
     }
+
+
+def email_server(url: str) -> dict[str, Any]:
+    """A mail server from a URL such as smtp://name:password@host:587?tls=start; nothing from an empty one."""
+    if not url:
+        return {}
+    parts = urlsplit(url)
+    tls = dict(parse_qsl(parts.query)).get("tls", "start")
+    if parts.scheme != "smtp" or not parts.hostname or tls not in {"start", "always", "no"}:
+        raise ValueError("REMIT_EMAIL_URL: write smtp://name:password@host:587?tls=start (or tls=always, tls=no).")
+    return {
+        "host": parts.hostname, "port": parts.port or {"start": 587, "always": 465, "no": 25}[tls], "tls": tls,
+        "user": unquote(parts.username or ""), "password": unquote(parts.password or ""),
+    }  # fmt: skip
 
 
 def django_key(keys: Path) -> str:

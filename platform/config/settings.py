@@ -2,7 +2,7 @@
 
 import os
 
-from config.environment import ROOT, data_directory, database, django_key, flag, listing
+from config.environment import ROOT, data_directory, database, django_key, email_server, flag, listing
 
 DATA_DIR = data_directory()
 KEYS_DIR = DATA_DIR / "keys"
@@ -13,6 +13,7 @@ ALLOWED_HOSTS = [*(listing("REMIT_ALLOWED_HOSTS") or ("127.0.0.1", "localhost", 
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
 INSTALLED_APPS = [
+    "django.contrib.auth",  # before ours, which undo some of it
     "config.apps.RemitConfig",
     "console",
     "foundation.tenancy",
@@ -21,6 +22,10 @@ INSTALLED_APPS = [
     "foundation.organisations",
     "foundation.identity",
     "foundation.access",
+    "foundation.federation",
+    "foundation.invitations",
+    "foundation.delegation",
+    "foundation.provisioning",
     "foundation.web",
     "foundation.api",
     "agents.catalogue",
@@ -39,6 +44,12 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "django_filters",
     "template_partials",
+    "guardian",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
 ]
 
 MIDDLEWARE = [
@@ -52,6 +63,7 @@ MIDDLEWARE = [
     "foundation.access.middleware.ActorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -87,10 +99,32 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "identity.User"
 AUTHENTICATION_BACKENDS = ["foundation.identity.authentication.EmailBackend"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("email", "name")},
+    },
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "foundation.identity.passwords.BreachedPasswordValidator"},
 ]
+# A sorted list of SHA-1 digests, as haveibeenpwned.com offers it for download: nobody outside is asked.
+REMIT_BREACHED_PASSWORDS = os.environ.get("REMIT_BREACHED_PASSWORDS", "")
+# The pages and their verbs are ours (foundation.identity, foundation.federation); allauth brings what is hard in them.
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_ADAPTER = "foundation.federation.connection.OutboundAdapter"
+MFA_ADAPTER = "foundation.identity.second_factor.SealedAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_TOTP_ISSUER = "Remit"
+MFA_TOTP_TOLERANCE = 1
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = False
+# Rights are asked of foundation.access, never of a backend: guardian's tables only mirror the grants.
+ANONYMOUS_USER_NAME = None
+GUARDIAN_MONKEY_PATCH_USER = GUARDIAN_MONKEY_PATCH_GROUP = False
+SILENCED_SYSTEM_CHECKS = ["guardian.W001"]
 LOGIN_URL = "/sign-in/"
 SESSION_COOKIE_NAME = "remit_session"
 SESSION_COOKIE_HTTPONLY = True
@@ -142,6 +176,14 @@ CONNECTOR_KINDS = {
     "sandbox-payments": "config.sample.payments.SandboxPayments",
     "sandbox-mail": "config.sample.outbox.MailOutbox",
 }
+# smtp://name:password@host:587?tls=start (or tls=always, tls=no); without it invitations are shown to the inviter.
+EMAIL = email_server(os.environ.get("REMIT_EMAIL_URL", ""))
+REMIT_SENDS_MAIL = bool(EMAIL)
+EMAIL_HOST, EMAIL_PORT = EMAIL.get("host", "localhost"), EMAIL.get("port", 25)
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = EMAIL.get("user", ""), EMAIL.get("password", "")
+EMAIL_USE_TLS, EMAIL_USE_SSL = EMAIL.get("tls") == "start", EMAIL.get("tls") == "always"
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = os.environ.get("REMIT_EMAIL_FROM", "remit@localhost")
 REMIT_OUTBOUND_ALLOW = listing("REMIT_OUTBOUND_ALLOW")
 REMIT_REHEARSAL_URL = os.environ.get("REMIT_REHEARSAL_URL", "")
 REMIT_LOCAL_MODEL_URL = os.environ.get("REMIT_LOCAL_MODEL_URL", "")

@@ -1,9 +1,12 @@
 """Every address of Remit but the event stream and the health checks, which stand in front of Django (config.asgi)."""
 
-from django.urls import include, path
+from django.urls import include, path, re_path
+
+from console.api.scim import ScimDoor
 
 urlpatterns = [
     path("api/", include("config.api_urls")),
+    re_path(r"^scim/v2(?P<path>/.*)?$", ScimDoor.as_view(), name="scim"),
     path("", include("console.urls")),
     path("", include("agents.catalogue.urls")),
     path("", include("agents.tools.urls")),

@@ -2,7 +2,7 @@
 
 from django import forms
 
-from foundation.access.roles import ROLES
+from foundation.access.roles import ROLES, Permission
 
 
 class SignInForm(forms.Form):
@@ -52,6 +52,32 @@ class TeamForm(forms.Form):
     parent = forms.ChoiceField(required=False, help_text="Grants on the team above count for this one too.")
 
 
+class ChangeTeamForm(forms.Form):
+    """A team's name, and its place."""
+
+    name = forms.CharField(max_length=120)
+    parent = forms.ChoiceField(
+        required=False, label="Under", help_text="What is granted above its place counts for it."
+    )
+
+
+class ServiceForm(forms.Form):
+    """A new service."""
+
+    name = forms.CharField(max_length=120, help_text="A name that people recognise. It stands in the record.")
+
+
+class OffboardForm(forms.Form):
+    """Who takes over, and why."""
+
+    successor = forms.ChoiceField(
+        required=False,
+        help_text="Answers for the agents from now on. Without one they are ownerless and start nothing.",
+    )
+    roles = forms.BooleanField(required=False, label="The successor gets the roles, too")
+    reason = forms.CharField(max_length=300, label="Why", help_text="It stays in the record.")
+
+
 class GrantForm(forms.Form):
     """A role for somebody, on something."""
 
@@ -78,6 +104,11 @@ class KeyForm(forms.Form):
 
     name = forms.CharField(max_length=120, help_text="What it is for. Shown in the record.")
     principal = forms.ChoiceField(label="For")
+    scopes = forms.MultipleChoiceField(
+        label="May only", required=False, choices=[(one.value, one.value) for one in Permission],
+        widget=forms.SelectMultiple(attrs={"size": 6}),
+        help_text="Narrows the key to the chosen permissions. Without a choice it may do all that its holder may.",
+    )  # fmt: skip
     expires_at = forms.DateTimeField(
         label="Until",
         required=False,

@@ -21,6 +21,8 @@ class AuthenticationMethod(StrEnum):
 
     PASSWORD = "password"  # noqa: S105 - the name of a method
     SIGN_IN_LINK = "sign-in link"
+    PASSKEY = "passkey"
+    SINGLE_SIGN_ON = "single sign-on"
     API_KEY = "API key"
     RUN_TOKEN = "run token"  # noqa: S105 - the name of a method
     SHELL = "shell"

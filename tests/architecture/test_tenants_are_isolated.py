@@ -11,12 +11,18 @@ OPERATIONS = {"IsolateTenant", "IsolateRecord"}
 OUTSIDE = {
     "identity.User": "a person has one account over all organisations; policies of its own show it to its colleagues",
     "identity.SignInLink": "used before anybody is known; only the system role may touch it",
+    "identity.WebSession": "a person's browser, over all organisations; a policy of its own shows it to its person alone",
     "runs.Heartbeat": "a process of ours, of no organisation; requests may only read it",
     "audit.SealPosition": "one row: how far the sealer has come in all logs",
 }
 OPEN_TABLES = {
     "django_migrations": "Django's own list of migrations: no tenant's data",
     "django_content_type": "Django's own list of models: no tenant's data",
+    "auth_permission": "Django's own list of permissions: names only, no tenant's data",
+    "auth_group": "Django's own groups, which nobody uses; no role but the owner may touch it",
+    "auth_group_permissions": "the same",
+    "guardian_userobjectpermission": "guardian's generic rows, which nobody uses; no role but the owner may touch it",
+    "guardian_groupobjectpermission": "the same",
     "django_session": "found by its secret key before the organisation is known",
     "runs_heartbeat": OUTSIDE["runs.Heartbeat"],
     "audit_sealposition": OUTSIDE["audit.SealPosition"],

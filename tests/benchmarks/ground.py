@@ -73,7 +73,8 @@ def make_house(tool: str, settings: dict[str, Any]) -> tuple[Actor, Agent]:
                                   language_model=language, tools=[tool], delegates=[], max_steps=40,
                                   max_seconds=86_400, max_output_tokens=100, run_budget=EURO)  # fmt: skip
         serve_version(actor=owner, agent=agent, version=version)
-        agent = activate_agent(actor=owner, agent=Agent.objects.get(pk=agent.pk), reason="The benchmark begins.")
+        agent = activate_agent(actor=shell_actor(organisation.id), agent=Agent.objects.get(pk=agent.pk),
+                               reason="The benchmark begins.")  # fmt: skip
         for scope, scope_id, target in (("organisation", organisation.id, root), ("team", team.id, team.target),
                                         ("agent", agent.id, agent.target)):  # fmt: skip
             set_budget(actor=owner, scope=scope, scope_id=scope_id, target=target, limit=10**12, currency="EUR")

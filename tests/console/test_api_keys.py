@@ -64,3 +64,21 @@ def test_one_sees_the_own_keys_and_an_administrator_all(world: World) -> None:
     theirs = world.things["api-keys"]
     assert world.api("operator").delete(f"/api-keys/{theirs}").status_code == 404
     assert world.api("administrator").get(f"/api-keys/{theirs}").status_code == 200
+
+
+def test_a_key_rotates_with_an_overlap(world: World) -> None:
+    api = world.api("operator")
+    made = api.post("/api-keys", {"name": "script", "scopes": ["run.view"]}).json()
+    answer = api.post(f"/api-keys/{made['id']}/rotate", {"overlap": 60})
+    assert answer.status_code == 201, answer.content
+    for key in (made["key"], answer.json()["key"]):
+        assert Api(key).get("/runs").status_code == 200
+        assert Api(key).get("/teams").status_code == 403
+    former = api.get(f"/api-keys/{made['id']}").json()
+    assert former["successor"] == answer.json()["id"]
+    assert former["expires_at"] is not None
+    assert api.post(f"/api-keys/{made['id']}/rotate").status_code == 409
+    last = api.post(f"/api-keys/{answer.json()['id']}/rotate", {"overlap": 0}).json()
+    assert Api(answer.json()["key"]).get("/runs").status_code == 401
+    assert Api(last["key"]).get("/runs").status_code == 200
+    assert world.api().post(f"/api-keys/{last['id']}/rotate").status_code == 400  # another person's

@@ -71,3 +71,17 @@ def test_a_team_below_a_team(bare: World) -> None:
 
 def test_the_organisation_is_the_own(bare: World) -> None:
     assert bare.api("viewer").get("/organisation").json()["id"] == str(bare.organisation.id)
+
+
+def test_a_person_is_offboarded_to_a_successor(world: World) -> None:
+    api, builder, lead = world.api(), world.people["builder"].id, world.people["team-lead"].id
+    held = api.get(f"/people/{builder}/belongings").json()
+    assert [len(held[name]) for name in ("agents", "schedules", "triggers", "keys", "grants")] == [0, 1, 1, 1, 1]
+    nobody = {"successor": str(world.things["services"]), "reason": "A new job."}
+    assert api.post(f"/people/{builder}/offboard", nobody).status_code == 400
+    answer = api.post(f"/people/{builder}/offboard", {"successor": str(lead), "reason": "A new job."})
+    assert answer.json()["state"] == "left", answer.content
+    assert api.get(f"/schedules/{world.things['schedules']}").json()["owner"]["id"] == str(lead)
+    assert world.api("builder").get("/teams").status_code == 401
+    assert api.post(f"/people/{builder}/restore").status_code == 409
+    assert world.api("viewer").post(f"/people/{builder}/offboard", nobody).status_code == 403

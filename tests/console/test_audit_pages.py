@@ -42,6 +42,23 @@ def test_reading_a_body_is_recorded(world: World, visit: Visit):
         assert reads.get().target_id == written.id
 
 
+def test_who_administers_reads_no_body(world: World, visit: Visit):
+    """The entry itself, with the digest of its body, is for everybody who may see the record."""
+    with tenant(world.organisation.id):
+        record(entry(world.shell, "test.body", target_kind="x", body={"mail": "private words"}))
+        written = AuditEntry.objects.get(organisation_id=world.organisation.id, action="test.body")
+    page = visit(f"/audit/{written.id}/", "administrator").content.decode()
+    assert written.body_digest in page or "The sealer" in page
+    assert "audit.read_bodies" in page
+    assert "Read the body" not in page
+    refused = visit(f"/audit/{written.id}/?body=1", "administrator")
+    assert refused.status_code == 403
+    assert "private words" not in refused.content.decode()
+    with tenant(world.organisation.id):
+        denied = AuditEntry.objects.filter(organisation_id=world.organisation.id, action="access.refuse")
+        assert "audit.read_bodies" in denied.latest("id").reason
+
+
 def _last_kind(visit: Visit) -> str:
     while seal():
         pass

@@ -71,12 +71,31 @@ PAGES = {
     "/audit/verify/": "auditor",
     "/settings/": "stranger",
     "/settings/people/": "viewer",
+    "/settings/people/{people}/": "administrator",
+    "/settings/services/": "viewer",
+    "/settings/directory/": "administrator",
     "/settings/teams/": "viewer",
+    "/settings/teams/{teams}/": "viewer",
     "/settings/roles/": "auditor",
+    "/settings/roles/own/": "auditor",
+    "/settings/roles/own/{roles}/": "auditor",
+    "/settings/groups/": "viewer",
+    "/settings/groups/{groups}/": "viewer",
+    "/settings/access/": "auditor",
+    "/settings/access/?target={teams}&permission=run.start": "auditor",
+    "/settings/access/?target={teams}&permission=run.view&principal={people}": "auditor",
+    "/settings/reviews/": "auditor",
+    "/settings/reviews/{reviews}/": "auditor",
     "/settings/models/": "viewer",
     "/settings/models/new": "administrator",
     "/settings/providers/new": "administrator",
     "/settings/tokens/": "operator",
+    "/settings/invitations/": "administrator",
+    "/settings/single-sign-on/": "administrator",
+    "/settings/single-sign-on/{provider}/": "administrator",
+    "/settings/single-sign-on/{provider}/change/": "administrator",
+    "/settings/security/": "stranger",
+    "/settings/security/leave/": "stranger",
     "/settings/password/": "stranger",
 }
 
@@ -91,7 +110,8 @@ def world(django_db_blocker: Any) -> Iterator[World]:
 
 def address(path: str, world: World) -> str:
     """A page's address, with the ids of this organisation."""
-    return path.format(**{name: value for name, value in world.things.items() if name.isidentifier()})
+    names = {name: value for name, value in world.things.items() if name.isidentifier()}
+    return path.format(**names, provider=world.things["identity-providers"])
 
 
 @pytest.mark.parametrize("path", PAGES)

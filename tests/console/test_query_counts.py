@@ -16,7 +16,8 @@ from tests.console.pages import Visit, with_waits
 from tests.foundation.api.world import World, judge
 
 LISTS = ["/", "/runs/?all=1", "/sessions/", "/schedules/", "/triggers/", "/workers/", "/approvals/", "/agents/",
-         "/policies/", "/tools/", "/costs/", "/audit/?range=all", "/settings/people/", "/settings/roles/",
+         "/policies/", "/tools/", "/costs/", "/audit/?range=all", "/settings/people/", "/settings/teams/",
+         "/settings/services/", "/settings/roles/",
          "/settings/models/", "/settings/tokens/"]  # fmt: skip
 
 

@@ -68,3 +68,67 @@ def test_a_person_is_suspended_with_a_reason_and_restored(world: World, visit: V
         assert Principal.objects.get(pk=person).state == "suspended"
     visit(f"/settings/people/{person}/restore/", form={})
     assert visit("/runs/", "operator").status_code == 200
+
+
+def test_a_person_is_offboarded_on_its_page(world: World, visit: Visit):
+    builder, lead = world.people["builder"].id, world.people["team-lead"].id
+    page = visit(f"/settings/people/{builder}/").content.decode()
+    assert "Starts runs in its name" in page
+    unreasoned = visit(f"/settings/people/{builder}/", form={"successor": str(lead), "reason": ""})
+    assert unreasoned.status_code == 422
+    answer = visit(f"/settings/people/{builder}/", form={"successor": str(lead), "reason": "A new job."})
+    assert answer.status_code == 303, answer.content
+    with tenant(world.organisation.id):
+        assert Principal.objects.get(pk=builder).state == "left"
+    assert visit(f"/settings/people/{builder}/", "viewer").status_code == 403
+    assert "This person has left." in visit(f"/settings/people/{builder}/").content.decode()
+
+
+def test_a_service_is_created_and_listed(world: World, visit: Visit):
+    answer = visit("/settings/services/", form={"name": "Pipeline"})
+    assert answer["Location"].startswith("/settings/roles/?principal=")
+    assert "Pipeline" in visit("/settings/services/").content.decode()
+    assert visit("/settings/services/", "viewer", form={"name": "Mine"}).status_code == 403
+
+
+def test_a_key_is_narrowed_and_rotated(world: World, visit: Visit):
+    form = {"name": "narrow", "principal": str(world.people["operator"].id), "scopes": ["run.view"]}
+    page = visit("/settings/tokens/", "operator", form=form).content.decode()
+    assert "run.view" in page
+    with tenant(world.organisation.id):
+        key = ApiKey.objects.get(name="narrow")
+    page = visit(f"/settings/tokens/{key.id}/rotate/", "operator", form={"overlap": "3600"}).content.decode()
+    assert "The former one" in page
+    with tenant(world.organisation.id):
+        key.refresh_from_db()
+        assert key.successor is not None
+        assert key.successor.scopes == ["run.view"]
+        assert key.expires_at is not None
+    again = visit(f"/settings/tokens/{key.id}/rotate/", "operator", form={"overlap": "3600"})
+    assert again.status_code == 303
+    other = visit(f"/settings/tokens/{key.id}/rotate/", "viewer", form={"overlap": "0"})
+    assert other.status_code in {403, 404}
+
+
+def test_a_team_is_renamed_moved_and_put_away(world: World, visit: Visit):
+    visit("/settings/teams/", form={"name": "One", "slug": "one", "parent": ""})
+    with tenant(world.organisation.id):
+        one = Team.objects.get(slug="one")
+    visit(f"/settings/teams/{one.id}/", form={"name": "First", "parent": str(world.team.id)})
+    with tenant(world.organisation.id):
+        one.refresh_from_db()
+        assert (one.name, one.parent_id) == ("First", world.team.id)
+    itself = visit(f"/settings/teams/{world.team.id}/", form={"name": "Desk", "parent": str(one.id)})
+    assert itself.status_code == 422
+    assert visit(f"/settings/teams/{one.id}/archive/", form={"reason": "Done."}).status_code == 303
+    with tenant(world.organisation.id):
+        one.refresh_from_db()
+        assert one.archived_at is not None
+    visit(f"/settings/teams/{one.id}/unarchive/", form={})
+    assert visit(f"/settings/teams/{one.id}/", "viewer", form={"name": "Mine", "parent": ""}).status_code == 403
+
+
+def test_the_page_of_the_directory_says_how_it_is_connected(visit: Visit):
+    page = visit("/settings/directory/").content.decode()
+    assert "/scim/v2" in page
+    assert visit("/settings/directory/", "viewer").status_code == 403

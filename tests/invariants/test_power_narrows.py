@@ -27,6 +27,7 @@ SERVICES = [
     "foundation.organisations.services", "foundation.identity.services", "foundation.access.services",
     "agents.catalogue.services", "agents.tools.services", "agents.registry.services", "agents.runs.services",
     "agents.runs.waits",
+    "foundation.delegation.services", "agents.registry.reviewing",
     "governance.policies.services", "governance.budgets.services", "governance.approvals.services",
 ]  # fmt: skip
 

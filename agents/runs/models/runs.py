@@ -1,11 +1,15 @@
 """Runs: the work caused by one input, and what it waits for."""
 
+from typing import ClassVar
+
 from django.db import models
 from django.db.models.functions import Now
 
 from agents.registry.models import Agent, AgentVersion
 from agents.runs.models.sessions import Session
 from foundation.access.models import PermittedQuerySet
+from foundation.access.pages import Places
+from foundation.delegation.models import DelegationGrant
 from foundation.identity.models import Principal
 from foundation.organisations.models import GrantTarget
 from foundation.tenancy.models import TenantForeignKey, TenantModel
@@ -52,11 +56,13 @@ class Run(TenantModel):
     """The work caused by one input.
 
     `fence` grows with every lease: a write that carries an older one changes nothing. `input` and `output` are JSON;
-    money is in micro-units of `currency`. `chain` holds the principals that it acts for, nearest first. `former` is
+    money is in micro-units of `currency`. `chain` holds the principals that it acts for, nearest first; with a
+    `delegation`, it and all that comes of it may do no more than that says. `former` is
     the run that it was made from, in the way that `relation` says, up to step `former_step`; `stubs_tools`: its tools
     answer with what the former run recorded, and nothing leaves. `max_tokens` 0 is no limit.
     """
 
+    places: ClassVar[Places] = Places("runs_place", "node_id", "run_id", is_node=False)
     session = TenantForeignKey(Session, related_name="runs")
     agent = TenantForeignKey(Agent, related_name="runs")
     version = TenantForeignKey(AgentVersion, related_name="runs")
@@ -70,6 +76,7 @@ class Run(TenantModel):
     depth = models.PositiveSmallIntegerField(default=0)
     requester = TenantForeignKey(Principal, null=True, blank=True, related_name="+")
     chain = models.JSONField(default=list)
+    delegation = TenantForeignKey(DelegationGrant, null=True, blank=True, related_name="+")
     title = models.CharField(max_length=200)
     source = models.CharField(max_length=40, default="console")
     submission = models.CharField(max_length=120, null=True, blank=True)

@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from foundation.access.guards import UnknownError
 from foundation.access.models import Grant, PermittedQuerySet
-from foundation.access.roles import ROLES, Permission
+from foundation.access.roles import Permission
 from foundation.access.services import grant, withdraw
 from foundation.api.operations import operation
 from foundation.api.serializers import Body, Shape
@@ -43,10 +43,10 @@ class GrantShape(Shape):
 
 
 class CreateGrant(Body):
-    """`target` is the id of the organisation, a team or an agent."""
+    """`principal` is a person, a service or a group; `target` the id of the organisation, a team or an agent."""
 
     principal = serializers.UUIDField()
-    role = serializers.ChoiceField(choices=[(role, role) for role in ROLES])
+    role = serializers.SlugField(max_length=60, help_text="The short name of a built-in or custom role.")
     target = serializers.UUIDField()
     expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
     reason = serializers.CharField(max_length=300, allow_blank=True, default="")

@@ -7,13 +7,14 @@ from rest_framework import serializers
 
 from console.api.grants import PrincipalName
 from foundation.access.guards import UnknownError
-from foundation.access.models import Grant, PermittedQuerySet, permissions_on
-from foundation.access.roles import ROLES, Permission
+from foundation.access.models import PermittedQuerySet, permissions_on
+from foundation.access.roles import Permission
+from foundation.access.strength import refuse_stronger
 from foundation.actors import Actor
-from foundation.api.operations import operation
+from foundation.api.operations import operation, verb
 from foundation.api.serializers import Body, Shape
 from foundation.api.viewsets import Read
-from foundation.errors import InvalidError
+from foundation.identity.keys import DAY, LONGEST_OVERLAP, rotate_api_key
 from foundation.identity.models import ApiKey, Principal, PrincipalKind
 from foundation.identity.services import create_api_key, revoke_api_key
 
@@ -39,7 +40,7 @@ class ApiKeyShape(Shape):
     class Meta:
         model = ApiKey
         fields = ["id", "name", "prefix", "principal", "scopes", "expires_at", "revoked_at", "last_used_at",
-                  "created_at"]  # fmt: skip
+                  "successor", "created_at"]  # fmt: skip
 
 
 class NewApiKeyShape(Shape):
@@ -61,6 +62,13 @@ class CreateApiKey(Body):
     scopes = serializers.ListField(
         child=serializers.ChoiceField(choices=[(one.value, one.value) for one in Permission]), default=list
     )
+    expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+
+
+class RotateApiKey(Body):
+    """Both keys open for `overlap` seconds more; the successor lives as long as the former was made to live."""
+
+    overlap = serializers.IntegerField(min_value=0, max_value=LONGEST_OVERLAP, default=DAY)
     expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
 
 
@@ -86,6 +94,16 @@ class ApiKeyEndpoints(Read):
         """It opens nothing from now on."""
         revoke_api_key(actor=self.actor, api_key=self.get_object())
 
+    @verb("post", "rotate", "Rotate an API key", Permission.KEY_MANAGE, body=RotateApiKey, answer=NewApiKeyShape,
+          status=201)  # fmt: skip
+    def rotate(self, values: Any) -> ApiKey:
+        """The successor, with the same name, principal and scopes; the former key ends after the overlap."""
+        former = self.get_object()
+        refuse_stronger_service(self.actor, former.principal)
+        made, secret = rotate_api_key(actor=self.actor, api_key=former, **values)
+        setattr(made, "key", secret)  # noqa: B010 - for the shape of this one answer
+        return made
+
     def _principal(self, given: Any) -> Principal:
         if given is not None and given != self.actor.principal:
             self.require()
@@ -93,15 +111,11 @@ class ApiKeyEndpoints(Read):
         principal = Principal.objects.filter(id=identifier).first() if identifier else None
         if principal is None:
             raise UnknownError("principal")
-        if principal.kind == PrincipalKind.SERVICE:
-            refuse_stronger(self.actor, principal)
+        refuse_stronger_service(self.actor, principal)
         return principal
 
 
-def refuse_stronger(actor: Actor, service: Principal) -> None:
+def refuse_stronger_service(actor: Actor, principal: Principal) -> None:
     """Whoever holds a service's key may do what it may: so nobody makes one for a service that may do more."""
-    for grant in Grant.objects.live().filter(principal=service).select_related("target"):
-        lacking = ROLES[grant.role] - permissions_on(actor, grant.target_id)
-        if lacking:
-            message = f"{service.name} may do what you may not on {grant.target.name} ({min(lacking)})."
-            raise InvalidError(message, "principal")
+    if principal.kind == PrincipalKind.SERVICE:
+        refuse_stronger(actor, principal)

@@ -5,23 +5,26 @@ from typing import Any, ClassVar
 from django.db.models import QuerySet
 from rest_framework import serializers
 
+from agents.schedules.offboarding import Belongings, belongings_of, offboard_person
+from foundation.access.people import stop_person
 from foundation.access.roles import Permission
 from foundation.api.operations import operation, verb
 from foundation.api.serializers import Body, MandatoryReason, Shape
 from foundation.api.viewsets import Read
 from foundation.api.wide import WideQuerySet
+from foundation.errors import InvalidError
 from foundation.identity.models import Membership, Principal, PrincipalKind
-from foundation.identity.services import add_person, create_service, restore_principal, suspend_principal
+from foundation.identity.services import add_person, create_service, restore_principal
 
 
 class PersonShape(Shape):
-    """A person of this organisation; the id is that of the principal."""
+    """A person of this organisation; the id is that of the principal. `directory`: kept by a directory over SCIM."""
 
     email = serializers.SerializerMethodField()
 
     class Meta:
         model = Principal
-        fields = ["id", "name", "email", "state", "created_at"]
+        fields = ["id", "name", "email", "state", "directory", "created_at"]
 
     def get_email(self, principal: Principal) -> str:
         """The address that the person signs in with."""
@@ -49,6 +52,40 @@ class CreateService(Body):
     name = serializers.CharField(max_length=120)
 
 
+class Offboard(Body):
+    """`successor` is a person who takes over agents, schedules and triggers; `roles` hands over the roles, too."""
+
+    successor = serializers.UUIDField(allow_null=True, default=None)
+    reason = serializers.CharField(max_length=300)
+    roles = serializers.BooleanField(default=False)
+
+
+class Named(serializers.Serializer[Any]):
+    """A thing by its id and its name."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+
+
+class HeldRole(serializers.Serializer[Any]):
+    """A role on something."""
+
+    id = serializers.UUIDField()
+    role = serializers.CharField()
+    target = serializers.UUIDField(source="target_id")
+    target_name = serializers.CharField(source="target.name")
+
+
+class BelongingsShape(serializers.Serializer[Any]):
+    """What hangs on a person: agents that it answers for, what starts runs in its name, its keys and its roles."""
+
+    agents = Named(many=True)
+    schedules = Named(many=True)
+    triggers = Named(many=True)
+    keys = Named(many=True)
+    grants = HeldRole(many=True)
+
+
 class PrincipalEndpoints(Read):
     """What people and services have in common."""
 
@@ -64,7 +101,7 @@ class PrincipalEndpoints(Read):
           body=MandatoryReason)  # fmt: skip
     def suspend(self, values: Any) -> Principal:
         """Nobody of that name acts until restored."""
-        return self._after(suspend_principal(actor=self.actor, principal=self.get_object(), reason=values["reason"]))
+        return self._after(stop_person(actor=self.actor, principal=self.get_object(), reason=values["reason"]))
 
     @verb("post", "restore", "Restore a suspended {noun}", Permission.PERSON_MANAGE)
     def restore(self, _values: Any) -> Principal:
@@ -91,6 +128,21 @@ class PersonEndpoints(PrincipalEndpoints):
         membership: Membership = add_person(actor=self.actor, organisation=self.organisation, **values)
         added: Principal = membership.principal
         return added
+
+    @verb("get", "belongings", "Show what hangs on a person", Permission.PERSON_MANAGE, answer=BelongingsShape)
+    def belongings(self, _values: Any) -> Belongings:
+        """For a look before it is handed over."""
+        return belongings_of(self.get_object())
+
+    @verb("post", "offboard", "Offboard a person: hand everything over, and end keys, sessions and roles",
+          Permission.PERSON_MANAGE, body=Offboard)  # fmt: skip
+    def offboard(self, values: Any) -> Principal:
+        """The person leaves for good. Without a successor agents are ownerless, and schedules stop."""
+        person, wanted = self.get_object(), values.pop("successor")
+        successor = self.rows.filter(organisation_id=self.organisation_id, pk=wanted).first() if wanted else None
+        if wanted and successor is None:
+            raise InvalidError("There is no such person here to take it over.", "successor")
+        return offboard_person(actor=self.actor, person=person, successor=successor, **values)
 
 
 class ServiceEndpoints(PrincipalEndpoints):

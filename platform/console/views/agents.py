@@ -8,6 +8,7 @@ from django.db.models.functions import TruncDay
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
+from agents.registry.changes import review_refusal
 from agents.registry.models import Agent
 from agents.registry.views import active_people
 from agents.runs.models import Run, RunState
@@ -32,7 +33,7 @@ class AgentPage(Page):
 
     def get(self, request: HttpRequest, slug: str) -> HttpResponse:  # noqa: ARG002 - Django's signature
         """The page."""
-        rows = Agent.objects.select_related("team", "sponsor", "serving__language_model__provider")
+        rows = Agent.objects.select_related("team", "sponsor", "submitted_by", "serving__language_model__provider")
         agent = self.found(rows, slug=slug)
         runs = Run.objects.all().permitted(self.actor, Permission.RUN_VIEW).filter(agent=agent)
         since = timezone.now() - timedelta(days=DAYS)
@@ -50,6 +51,8 @@ class AgentPage(Page):
                 "budget": self._budget(agent),
                 "people": active_people(),
                 "why_not_manage": self.why_not(Permission.AGENT_MANAGE, agent.target_id),
+                "why_not_review": review_refusal(self.actor, agent),
+                "is_ownerless": agent.state != "retired" and not (agent.sponsor and agent.sponsor.state == "active"),
                 "why_not_run": self._why_not_run(agent),
             }
         )

@@ -10,7 +10,7 @@ from django.db.models.functions import TruncHour
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 
-from foundation.access.guards import UnknownError
+from foundation.access.guards import UnknownError, require
 from foundation.access.roles import Permission
 from foundation.audit.export import export
 from foundation.audit.models import AuditBody, AuditEntry, AuditLeaf, Checkpoint, Outcome
@@ -83,14 +83,19 @@ class AuditPage(Record):
     template = "console/audit_entry.html"
 
     def get(self, request: HttpRequest, entry_id: UUID) -> HttpResponse:
-        """`?body=1` shows the body that is kept apart, and that is recorded."""
+        """`?body=1` shows the body that is kept apart: to auditors alone, and that is recorded."""
         entry = self.entries().filter(pk=entry_id).first()
         if entry is None:
             raise UnknownError("entry")
         has_body = AuditBody.objects.filter(entry_id=entry.id).exists()
-        body = read_body(actor=self.actor, of=entry) if has_body and request.GET.get("body") else None
+        body = None
+        if has_body and request.GET.get("body"):
+            require(self.actor, Permission.AUDIT_READ_BODIES)
+            body = read_body(actor=self.actor, of=entry)
         leaf = AuditLeaf.objects.filter(entry_id=entry.id).first()
-        return self.render({"entry": entry, "leaf": leaf, "has_body": has_body, "body": body, "head": self.head()})
+        why_not = self.why_not(Permission.AUDIT_READ_BODIES) if has_body else ""
+        shown = {"entry": entry, "leaf": leaf, "has_body": has_body, "body": body, "why_not": why_not}
+        return self.render({**shown, "head": self.head()})
 
 
 class Verify(Record):

@@ -5,17 +5,21 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 
-from console.api.keys import KeyQuerySet, refuse_stronger
+from console.api.keys import KeyQuerySet, refuse_stronger_service
 from console.forms import KeyForm
 from foundation.access.guards import UnknownError
 from foundation.access.roles import Permission
 from foundation.errors import ConflictError, InvalidError
+from foundation.identity.keys import rotate_api_key
 from foundation.identity.models import ApiKey, Principal, PrincipalKind, PrincipalState
 from foundation.identity.services import create_api_key, revoke_api_key
+from foundation.instants import database_now
 from foundation.web.forms import UNPROCESSABLE, FormPage
-from foundation.web.pages import Act
+from foundation.web.pages import Act, Page
+from foundation.web.redirects import SeeOther
 
 
 class Keys(FormPage):
@@ -37,7 +41,7 @@ class Keys(FormPage):
     def context(self) -> Mapping[str, Any]:
         """The keys that may be seen."""
         rows = KeyQuerySet(ApiKey).permitted(self.actor, Permission.KEY_MANAGE).select_related("principal")
-        return {"keys": rows.order_by("-id")[:200], "tab": "keys"}
+        return {"keys": rows.order_by("-id")[:200], "now": database_now(), "tab": "keys"}
 
     def initial(self) -> dict[str, Any]:
         """Oneself."""
@@ -67,12 +71,34 @@ class Keys(FormPage):
 
     def _created(self, values: Mapping[str, Any]) -> str:
         principal = self._principals[values["principal"]]
-        if principal.kind == PrincipalKind.SERVICE:
-            refuse_stronger(self.actor, principal)
+        refuse_stronger_service(self.actor, principal)
         _, secret = create_api_key(
-            actor=self.actor, principal=principal, name=values["name"], expires_at=values["expires_at"]
+            actor=self.actor,
+            principal=principal,
+            name=values["name"],
+            scopes=tuple(values["scopes"]),
+            expires_at=values["expires_at"],
         )
         return secret
+
+
+class Rotate(Keys):
+    """The next key, shown once on the page that answers; the former one opens for a while more."""
+
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, **address: Any) -> HttpResponse:
+        """The page of keys, with the successor on it."""
+        self.load()
+        former = _key(self, address["key_id"])
+        refuse_stronger_service(self.actor, former.principal)
+        try:
+            _, secret = rotate_api_key(actor=self.actor, api_key=former, overlap=_overlap(request))
+        except (InvalidError, ConflictError) as error:
+            messages.warning(request, error.message)
+            return SeeOther("/settings/tokens/")
+        shown = {"secret": secret, "rotated": ApiKey.objects.get(pk=former.pk)}
+        return self.render({**self.context(), "form": self.make(), **shown})
 
 
 class Revoke(Act):
@@ -82,9 +108,22 @@ class Revoke(Act):
 
     def act(self, key_id: UUID) -> str:
         """Back to the keys."""
-        key = KeyQuerySet(ApiKey).permitted(self.actor, self.named).filter(pk=key_id).first()
-        if key is None:
-            raise UnknownError("API key")
+        key = _key(self, key_id)
         revoke_api_key(actor=self.actor, api_key=key)
         self.say(f"The key {key.name} is revoked.")
         return "/settings/tokens/"
+
+
+def _key(page: Page, identifier: UUID) -> ApiKey:
+    rows = KeyQuerySet(ApiKey).permitted(page.actor, page.named).select_related("principal")
+    found = rows.filter(pk=identifier).first()
+    if found is None:
+        raise UnknownError("API key")
+    return found
+
+
+def _overlap(request: HttpRequest) -> int:
+    given = request.POST.get("overlap", "")
+    if not (given.isascii() and given.isdigit() and len(given) < 9):  # noqa: PLR2004 - digits
+        raise InvalidError("Say for how long both keys open: 0, an hour, a day, a week.", "overlap")
+    return int(given)

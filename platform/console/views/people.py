@@ -4,15 +4,18 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from django import forms
 from django.http import HttpRequest, HttpResponse
 
-from console.forms import PasswordForm, PersonForm
+from agents.schedules.offboarding import belongings_of, offboard_person
+from console.forms import OffboardForm, PasswordForm, PersonForm
 from foundation.access.guards import UnknownError
+from foundation.access.people import stop_person
 from foundation.access.roles import Permission
 from foundation.errors import InvalidError
 from foundation.identity.lookups import user_by_id
-from foundation.identity.models import Membership, Principal, PrincipalKind
-from foundation.identity.services import add_person, change_password, restore_principal, suspend_principal
+from foundation.identity.models import GroupMember, Membership, Principal, PrincipalKind, PrincipalState
+from foundation.identity.services import add_person, change_password, restore_principal
 from foundation.identity.sign_in import keep_signed_in
 from foundation.web.forms import FormPage
 from foundation.web.pages import Act, Page
@@ -45,13 +48,11 @@ class People(FormPage):
             self.require()
 
     def context(self) -> Mapping[str, Any]:
-        """People with their roles: three queries, however many."""
+        """People with their roles: as many queries, however many they are."""
         people = Membership.objects.filter(organisation_id=self.tenant).select_related("principal", "user")
         people = people.prefetch_related("principal__grants__target").order_by("principal__name")
-        services = Principal.objects.filter(organisation_id=self.tenant, kind=PrincipalKind.SERVICE)
         return {
             "people": people,
-            "services": services.prefetch_related("grants__target").order_by("name"),
             "why_not": self.why_not(Permission.PERSON_MANAGE),
             "tab": "people",
         }
@@ -64,6 +65,53 @@ class People(FormPage):
         return f"/settings/roles/?principal={membership.principal_id}"
 
 
+class Person(FormPage):
+    """One person, what hangs on it, and its leaving."""
+
+    permission = Permission.PERSON_MANAGE
+    place = "settings"
+    template = "console/person.html"
+    form = OffboardForm
+
+    def load(self, **address: Any) -> None:
+        """The person, and who could take over."""
+        self.require()
+        self._person = _principal(address["principal_id"], PrincipalKind.PERSON)
+        others = Principal.objects.filter(kind=PrincipalKind.PERSON, state=PrincipalState.ACTIVE)
+        self._others = {str(one.id): one for one in others.exclude(pk=self._person.pk).order_by("name")[:500]}
+
+    def context(self) -> Mapping[str, Any]:
+        """What hangs on the person."""
+        membership = self._person.memberships.select_related("user").first()
+        groups = GroupMember.objects.filter(member=self._person).select_related("group").order_by("group__name")
+        return {
+            "person": self._person,
+            "address": membership.user.email if membership else "",
+            "belongings": belongings_of(self._person),
+            "groups": groups,
+            "is_self": self._person.id == self.actor.principal,
+            "tab": "people",
+        }
+
+    def make(self, data: Any = None) -> forms.Form:
+        """With those who could take over."""
+        form = super().make(data)
+        choices = [("", "Nobody"), *((key, one.name) for key, one in self._others.items())]
+        form.fields["successor"] = forms.ChoiceField(
+            choices=choices, required=False, help_text=form.fields["successor"].help_text
+        )
+        return form
+
+    def done(self, values: Mapping[str, Any]) -> str:
+        """Back to the people."""
+        successor = self._others.get(values["successor"])
+        offboard_person(
+            actor=self.actor, person=self._person, successor=successor, reason=values["reason"], roles=values["roles"]
+        )
+        self.say(f"{self._person.name} has left: keys and sessions have ended.")
+        return "/settings/people/"
+
+
 class Suspend(Act):
     """Keys and sessions of a person or service stop at once."""
 
@@ -72,10 +120,9 @@ class Suspend(Act):
     def act(self, principal_id: UUID) -> str:
         """Back to the people."""
         self.require()
-        suspend_principal(
-            actor=self.actor, principal=_principal(principal_id), reason=self.request.POST.get("reason", "")
-        )
-        return "/settings/people/"
+        principal = _principal(principal_id)
+        stop_person(actor=self.actor, principal=principal, reason=self.request.POST.get("reason", ""))
+        return _page_of(principal)
 
 
 class Restore(Act):
@@ -86,8 +133,9 @@ class Restore(Act):
     def act(self, principal_id: UUID) -> str:
         """Back to the people."""
         self.require()
-        restore_principal(actor=self.actor, principal=_principal(principal_id))
-        return "/settings/people/"
+        principal = _principal(principal_id)
+        restore_principal(actor=self.actor, principal=principal)
+        return _page_of(principal)
 
 
 class Password(FormPage):
@@ -114,8 +162,13 @@ class Password(FormPage):
         return "/settings/"
 
 
-def _principal(identifier: UUID) -> Principal:
-    found = Principal.objects.filter(pk=identifier).exclude(kind=PrincipalKind.AGENT).first()
+def _principal(identifier: UUID, *kinds: PrincipalKind) -> Principal:
+    wanted = kinds or (PrincipalKind.PERSON, PrincipalKind.SERVICE)
+    found = Principal.objects.filter(pk=identifier, kind__in=wanted).first()
     if found is None:
         raise UnknownError("person")
     return found
+
+
+def _page_of(principal: Principal) -> str:
+    return "/settings/services/" if principal.kind == PrincipalKind.SERVICE else "/settings/people/"

@@ -9,10 +9,12 @@ from django.http import HttpRequest, HttpResponse
 from agents.runs.event_kinds import EVENT_KINDS
 from agents.runs.forms import ResolveForm
 from agents.runs.models import Run, Step, StepState
+from agents.runs.remit import remit_of
 from console.bands import bands_of
 from console.relations import around, trace_of
 from console.story import Story, Told
 from foundation.access.roles import Permission
+from foundation.instants import database_now
 from foundation.web.components.controls import Choice
 from foundation.web.condense import condense
 from foundation.web.pages import Page
@@ -53,6 +55,7 @@ class RunPage(Page):
             "bands": bands_of(self.actor, story.rows, run),
             "around": around(self.actor, run),
             "trace": trace_of(run),
+            "remit": remit_of(run, run.version, database_now()),
             "plan": lay_out(condense(story.spans(kind), MOST_ROWS), story.now),
             "kinds": _kinds(story),
             "asks": self._asks(story),

@@ -1,5 +1,6 @@
 """Signing in and out, and choosing where to act. These pages are open to nobody in particular."""
 
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
@@ -13,7 +14,7 @@ from foundation.identity.sign_in import choose_organisation, sign_in_with_link, 
 from foundation.web.errors import too_many
 from foundation.web.forms import UNPROCESSABLE
 from foundation.web.pages import Act, actor_of
-from foundation.web.redirects import SIGN_IN, SeeOther, is_ours
+from foundation.web.redirects import SIGN_IN, SeeOther, after_sign_in
 
 
 class SignIn(View):
@@ -22,7 +23,7 @@ class SignIn(View):
     def get(self, request: HttpRequest) -> HttpResponse:
         """The form; whoever is signed in goes on."""
         if actor_of(request).user is not None:
-            return SeeOther(_after(request))
+            return SeeOther(after_sign_in(request))
         return _show(request, SignInForm())
 
     def post(self, request: HttpRequest) -> HttpResponse:
@@ -30,13 +31,14 @@ class SignIn(View):
         form = SignInForm(request.POST)
         if form.is_valid():
             try:
-                sign_in_with_password(request, form.cleaned_data["email"], form.cleaned_data["password"])
+                begun = sign_in_with_password(request, form.cleaned_data["email"], form.cleaned_data["password"])
             except TooManyAttemptsError as error:
                 return too_many(request, error.wait)
             except InvalidError as error:
                 form.add_error(None, error.message)
             else:
-                return SeeOther(_after(request))
+                after = after_sign_in(request)
+                return SeeOther(after if begun else f"/sign-in/code/?{urlencode({'next': after})}")
         return _show(request, form, UNPROCESSABLE)
 
 
@@ -85,9 +87,4 @@ class ChooseOrganisation(Act):
 
 
 def _show(request: HttpRequest, form: SignInForm, status: int = 200) -> HttpResponse:
-    return render(request, "console/sign_in.html", {"form": form, "next": _after(request)}, status=status)
-
-
-def _after(request: HttpRequest) -> str:
-    wanted = request.POST.get("next") or request.GET.get("next") or "/"
-    return wanted if is_ours(request, wanted) else "/"
+    return render(request, "console/sign_in.html", {"form": form, "next": after_sign_in(request)}, status=status)

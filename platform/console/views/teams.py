@@ -31,8 +31,9 @@ class Teams(FormPage):
     def load(self, **address: Any) -> None:  # noqa: ARG002 - the base's signature
         """The teams, and those that another may be put under."""
         teams: PermittedQuerySet[Team] = PermittedQuerySet(Team)
-        self._teams = list(teams.permitted(self.actor, Permission.TEAM_VIEW).order_by("name"))
-        below = teams.permitted(self.actor, Permission.TEAM_MANAGE)
+        seen = teams.permitted(self.actor, Permission.TEAM_VIEW).select_related("target").order_by("name")
+        self._teams = as_tree(list(seen))
+        below = teams.permitted(self.actor, Permission.TEAM_MANAGE).filter(archived_at=None)
         self._parents = {str(team.id): team for team in below.select_related("target").order_by("name")}
 
     def context(self) -> Mapping[str, Any]:
@@ -56,6 +57,21 @@ class Teams(FormPage):
             actor=self.actor, organisation=organisation, slug=values["slug"], name=values["name"], parent=parent
         )
         return "/settings/teams/"
+
+
+def as_tree(teams: list[Team]) -> list[tuple[int, Team]]:
+    """Each team below the one that it stands under, with its depth; one whose upper team is not seen is at the top."""
+    seen = {team.id: team for team in teams}
+    below: dict[UUID | None, list[Team]] = {}
+    for team in teams:
+        below.setdefault(team.parent_id if team.parent_id in seen else None, []).append(team)
+    found: list[tuple[int, Team]] = []
+    waiting = [(0, team) for team in reversed(below.get(None, []))]
+    while waiting:
+        depth, team = waiting.pop()
+        found.append((depth, team))
+        waiting += [(depth + 1, one) for one in reversed(below.get(team.id, []))]
+    return found
 
 
 class Roles(FormPage):

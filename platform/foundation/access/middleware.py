@@ -11,19 +11,20 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 
 from foundation.access.guards import RefusedError, UnknownError
-from foundation.actors import Actor
+from foundation.actors import Actor, AuthenticationMethod
 from foundation.audit.record import entry, record_refusal
 from foundation.errors import ConflictError, InvalidError
 from foundation.identity.authentication import actor_of_key, actor_of_session
 from foundation.identity.lookups import see_as_user
 from foundation.identity.refusals import anonymous
 from foundation.identity.requests import address_of, bearer_token, request_id_of
+from foundation.identity.step_up import StaleSignInError, to_step_up
 from foundation.tenancy.context import enter
 
 # The first never ask the database; the pages of sign-in and the doors for signed calls open transactions of their own,
 # because what they count and record must outlive a refusal.
-WITHOUT_ACTOR = ("/healthz", "/readyz", "/static/")
-WITHOUT_TENANT = re.compile(r"/sign-in/.*|/api/v1/[a-z-]+/[^/]+/call", re.DOTALL)
+WITHOUT_ACTOR = ("/healthz", "/readyz", "/static/", "/.well-known/")
+WITHOUT_TENANT = re.compile(r"/sign-in/.*|/api/v1/[a-z-]+/[^/]+/call|/api/v1/token", re.DOTALL)
 
 
 class ActorRequest(HttpRequest):
@@ -57,7 +58,7 @@ class ActorMiddleware:
         given.actor = _authenticate(request)
         alone = WITHOUT_TENANT.fullmatch(request.path_info) is not None
         response = self._get_response(request) if alone else self._answer(given)
-        if response.status_code == HTTPStatus.FORBIDDEN:
+        if response.status_code == HTTPStatus.FORBIDDEN or given.refusal:
             _record_refusal(given, response)
         return response
 
@@ -67,7 +68,10 @@ class ActorMiddleware:
             case RefusedError():
                 note_refusal(request, exception)
                 return response_for_exception(request, PermissionDenied(str(exception)))
+            case StaleSignInError():
+                return self._step_up(request, exception)
             case UnknownError():
+                note_refusal(request, exception)
                 return response_for_exception(request, Http404(str(exception)))
             case InvalidError() | ConflictError():
                 response = response_for_exception(request, BadRequest(str(exception)))
@@ -76,12 +80,21 @@ class ActorMiddleware:
                 return response
         return None
 
+    def _step_up(self, request: HttpRequest, exception: StaleSignInError) -> HttpResponse:
+        note_refusal(request, exception)
+        # Nothing that the page has done before stands, although the answer is no error.
+        if transaction.get_connection().in_atomic_block:
+            transaction.set_rollback(True)
+        return to_step_up(request)
+
     def _answer(self, request: ActorRequest) -> HttpResponse:
         actor = request.actor
         with transaction.atomic():
             if actor.organisation is not None:
                 enter(actor.organisation)
-                see_as_user(actor.user)
+                # What is a person's over all organisations is not open to a session that one of them has let in.
+                bound = actor.method is AuthenticationMethod.SINGLE_SIGN_ON
+                see_as_user(None if bound else actor.user)
             response = self._get_response(request)
             if response.status_code >= HTTPStatus.BAD_REQUEST:
                 transaction.set_rollback(True)

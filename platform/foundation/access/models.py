@@ -1,20 +1,39 @@
-"""Grants, and the one place where *may this actor* becomes SQL."""
+"""Roles and grants, what they come to, and the one queryset word that asks for it."""
 
 from typing import ClassVar, Self, TypeVar
 from uuid import UUID
 
-from django.contrib.postgres.expressions import ArraySubquery
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Exists, F, Q
+from django.db.models import Q
 from django.db.models.functions import Now
+from guardian.managers import UserObjectPermissionManager
+from guardian.models import UserObjectPermissionBase
 
+from foundation.access.reach import Covered, held_on, reach_of
 from foundation.access.roles import ROLES, Permission, roles_with
 from foundation.actors import Actor, ActorKind
-from foundation.identity.models import Principal
+from foundation.identity.models import GroupMember, Principal, PrincipalState, User
 from foundation.organisations.models import GrantTarget
 from foundation.tenancy.models import TenantForeignKey, TenantModel
 
 M = TypeVar("M", bound=models.Model, covariant=True)
+
+
+class Role(TenantModel):
+    """A custom role: named permissions, beside the built-in ones. Its short name is none of theirs, and stays."""
+
+    target_path: ClassVar[str] = ""
+    slug = models.SlugField(max_length=60)
+    name = models.CharField(max_length=120)
+    description = models.CharField(max_length=300, blank=True)
+    permissions = ArrayField(models.CharField(max_length=60), default=list)
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["organisation", "slug"], name="role_slug")]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class GrantQuerySet(models.QuerySet["Grant"]):
@@ -25,23 +44,30 @@ class GrantQuerySet(models.QuerySet["Grant"]):
         return self.filter(Q(expires_at=None) | Q(expires_at__gt=Now()))
 
     def of(self, actor: Actor) -> Self:
-        """Those of one actor."""
-        return self.filter(principal_id=actor.principal)
+        """Those of one actor, itself or through its groups."""
+        return self.reaching(actor.principal)
+
+    def reaching(self, principal: UUID | None) -> Self:
+        """Those that count for one principal, itself or through its groups."""
+        groups = GroupMember.objects.using(self.db).filter(
+            member_id=principal, group__state=PrincipalState.ACTIVE
+        )  # fmt: skip
+        return self.filter(Q(principal_id=principal) | Q(principal_id__in=groups.values("group_id")))
 
     def holding(self, permission: str) -> Self:
         """Those whose role holds a permission."""
-        return self.filter(role__in=roles_with(permission))
-
-    def on_organisation(self) -> Self:
-        """Those on the whole organisation."""
-        return self.filter(target_id=F("organisation_id"))
+        custom = Q(custom_role__permissions__contains=[permission])
+        return self.filter(Q(custom_role=None, role__in=roles_with(permission)) | custom)
 
 
 class Grant(TenantModel):
-    """A role given to a principal on an organisation, a team or an agent, and so on all that is below it."""
+    """A role given to a principal (or to a group, and so to its members) on an organisation, a team or an agent, and so
+    on all that is below it. `role` is the short name of a built-in role or of `custom_role`.
+    """
 
     principal = TenantForeignKey(Principal, related_name="grants")
-    role = models.CharField(max_length=60, choices=[(role, role) for role in ROLES])
+    role = models.CharField(max_length=60)
+    custom_role = TenantForeignKey(Role, null=True, blank=True, related_name="grants")
     target = TenantForeignKey(GrantTarget, related_name="grants")
     expires_at = models.DateTimeField(null=True, blank=True)
     reason = models.CharField(max_length=300, blank=True)
@@ -53,6 +79,92 @@ class Grant(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.role} for {self.principal_id} on {self.target_id}"
+
+    @property
+    def permissions(self) -> frozenset[str]:
+        """What its role may do, built in or custom."""
+        custom = self.custom_role
+        return frozenset(custom.permissions) if custom else frozenset(map(str, ROLES.get(self.role, ())))
+
+
+class Holding(UserObjectPermissionBase, TenantModel):
+    """A permission that a person or service holds on a target itself, by whichever grant: guardian's own rows.
+
+    The database keeps them from grants, groups and roles, in the transaction that changes these (functions in the
+    migration). Nobody writes here. `expires_at` is that of the grant that lasts longest; `user` is empty for services.
+    """
+
+    user = models.ForeignKey(  # type: ignore[assignment]  # guardian's is never empty
+        User, null=True, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    permission = models.ForeignKey(
+        "auth.Permission", on_delete=models.PROTECT, related_name="holdings", db_index=False
+    )  # fmt: skip
+    principal = TenantForeignKey(Principal, related_name="holdings", db_index=False)
+    content_object = TenantForeignKey(GrantTarget, related_name="holdings", db_index=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[UserObjectPermissionManager] = UserObjectPermissionManager()
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["principal", "permission", "content_object"], name="holding_once"),
+            models.UniqueConstraint(fields=["user", "permission", "content_object"], name="holding_of_user"),
+        ]
+        indexes = [
+            models.Index(fields=["principal", "content_object"], name="holding_checked"),
+            models.Index(fields=["content_object", "permission"], name="holding_on_target"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.permission_id} of {self.principal_id} on {self.content_object_id}"
+
+
+class Review(TenantModel):
+    """An access review: somebody looks at who has what on a target and below it, and says of each whether it stays."""
+
+    target_path: ClassVar[str] = "target"
+    name = models.CharField(max_length=120)
+    target = TenantForeignKey(GrantTarget, related_name="+")
+    opened_by = TenantForeignKey(Principal, related_name="+")
+    due_at = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(TenantModel.Meta):
+        pass
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Verdict(models.TextChoices):
+    """What was said of a reviewed grant."""
+
+    OPEN = "open"  # not yet looked at
+    ATTESTED = "attested"  # still needed
+    REVOKED = "revoked"  # withdrawn by the review
+    GONE = "gone"  # withdrawn or expired by itself meanwhile
+
+
+class ReviewItem(TenantModel):
+    """One grant under review, with what it was when the review was opened; it outlives the grant."""
+
+    review = TenantForeignKey(Review, related_name="items")
+    grant = models.UUIDField()
+    principal = TenantForeignKey(Principal, related_name="+")
+    role = models.CharField(max_length=60)
+    target = TenantForeignKey(GrantTarget, related_name="+")
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    verdict = models.CharField(max_length=8, choices=Verdict, default=Verdict.OPEN)
+    decided_by = TenantForeignKey(Principal, null=True, blank=True, related_name="+")
+    decided_at = models.DateTimeField(null=True, blank=True)
+    note = models.CharField(max_length=300, blank=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["review", "grant"], name="review_item_once")]
+
+    def __str__(self) -> str:
+        return f"{self.role} of {self.principal_id}"
 
 
 class PermittedQuerySet(models.QuerySet[M]):
@@ -66,21 +178,24 @@ class PermittedQuerySet(models.QuerySet[M]):
     narrow: ClassVar[bool] = False  # with the empty path, even viewing needs a grant on the organisation
 
     def permitted(self, actor: Actor, permission: str) -> Self:
-        """The rows on which this actor holds this permission: nothing for whoever has no grant."""
+        """The rows on which this actor holds this permission: nothing for whoever has no grant.
+
+        It asks the database at once how far the actor reaches, so that a list needs no more than its own rows.
+        """
         rows = self.filter(organisation_id=actor.organisation)
         if actor.scopes is not None and permission not in actor.scopes:
             return rows.none()
         if actor.kind is ActorKind.SYSTEM:
             return rows
-        if actor.principal is None:
+        reach = reach_of(actor, permission, self.db, nodes=hasattr(self.model, "places"))
+        if reach.everywhere:
+            return rows
+        if not reach.somewhere:
             return rows.none()
-        grants = Grant.objects.using(self.db).live().of(actor).holding(permission)
         path = getattr(self.model, "target_path", "target") if self.path is None else self.path
         if path == "":
-            anywhere = permission.endswith(".view") and not self.narrow
-            return rows.filter(Exists(grants if anywhere else grants.on_organisation()))
-        covered = GrantTarget.objects.using(self.db).filter(lineage__overlap=ArraySubquery(grants.values("target_id")))
-        return rows.filter(**{f"{path}__in": covered.values("id")})
+            return rows if permission.endswith(".view") and not self.narrow else rows.none()
+        return rows.filter(Covered(path, reach))
 
 
 def permissions_on(actor: Actor, target: UUID, using: str = "default") -> frozenset[Permission]:
@@ -90,9 +205,5 @@ def permissions_on(actor: Actor, target: UUID, using: str = "default") -> frozen
     elif actor.principal is None:
         return frozenset()
     else:
-        node = GrantTarget.objects.using(using).filter(pk=target).values_list("lineage", flat=True).first()
-        roles = (
-            Grant.objects.using(using).live().of(actor).filter(target_id__in=node or []).values_list("role", flat=True)
-        )
-        held = frozenset().union(*(ROLES.get(role, frozenset()) for role in roles))
+        held = held_on(actor.principal, target, using)
     return held if actor.scopes is None else frozenset(one for one in held if one in actor.scopes)

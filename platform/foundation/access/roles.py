@@ -31,6 +31,7 @@ class Permission(StrEnum):
     APPROVAL_VIEW = "approval.view"
     APPROVAL_DECIDE = "approval.decide"
     AUDIT_VIEW = "audit.view"
+    AUDIT_READ_BODIES = "audit.read_bodies"
 
 
 P = Permission
@@ -42,13 +43,16 @@ _VIEW = frozenset(
 _BUILD = _VIEW | {P.AGENT_MANAGE, P.TOOL_MANAGE, P.RUN_START, P.RUN_CONTROL, P.KEY_MANAGE}
 _OPERATE = _VIEW | {P.RUN_START, P.RUN_CONTROL, P.APPROVAL_DECIDE, P.KEY_MANAGE}
 
+# What people and agents wrote to each other is for auditors: whoever administers sees sizes, digests and labels only.
+_AUDITORS = frozenset({P.AUDIT_READ_BODIES})
+
 ROLES: dict[str, frozenset[Permission]] = {
-    "administrator": frozenset(Permission),
+    "administrator": frozenset(Permission) - _AUDITORS,
     "team-lead": _BUILD | {P.TEAM_MANAGE, P.GRANT_VIEW, P.GRANT_MANAGE, P.BUDGET_MANAGE, P.APPROVAL_DECIDE},
     "builder": _BUILD,
     "operator": _OPERATE,
     "approver": _VIEW | {P.APPROVAL_DECIDE},
-    "auditor": _VIEW | {P.AUDIT_VIEW, P.GRANT_VIEW},
+    "auditor": _VIEW | _AUDITORS | {P.AUDIT_VIEW, P.GRANT_VIEW},
     "viewer": _VIEW,
 }
 

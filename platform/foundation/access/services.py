@@ -5,12 +5,13 @@ from uuid import UUID
 
 from django.db import transaction
 
-from foundation.access.models import Grant, GrantQuerySet, permissions_on
-from foundation.access.roles import ROLES
-from foundation.actors import Actor
+from foundation.access.models import Grant, GrantQuerySet, Role, permissions_on
+from foundation.access.roles import ROLES, Permission
+from foundation.actors import Actor, ActorKind
 from foundation.audit.record import Entry, entry, record
 from foundation.errors import ConflictError, InvalidError
-from foundation.identity.models import Principal, PrincipalKind, PrincipalState
+from foundation.identity.models import GroupMember, Principal, PrincipalKind, PrincipalState
+from foundation.identity.step_up import require_fresh
 from foundation.inputs import checked_optional, refuse_agent
 from foundation.organisations.models import GrantTarget, Organisation
 
@@ -27,19 +28,25 @@ def grant(
     expires_at: datetime | None = None,
     reason: str = "",
 ) -> Grant:
-    """Give a role on an organisation, a team or an agent, and on all below it. An expired grant is renewed."""
-    _refuse(actor, role, target)
+    """Give a role on an organisation, a team or an agent, and on all below it. An expired grant is renewed.
+
+    `role` is the short name of a built-in or custom role. Given to a group, it counts for each of its members.
+    """
+    refuse_agent(actor)
+    custom = _role_named(role, target.organisation_id)
+    _refuse(actor, role, _held_by(role, custom), target, principal)
     reason = checked_optional(reason, 300, "reason")
     if principal.kind == PrincipalKind.AGENT:
         raise InvalidError("An agent gets no role: policies say what it may do.", "principal")
     if principal.state != PrincipalState.ACTIVE:
-        raise InvalidError(f"{principal.name} is suspended: restore it first.", "principal")
+        raise InvalidError(f"{principal.name} is {principal.state}: restore it first.", "principal")
     if principal.organisation_id != target.organisation_id:
         raise InvalidError("The principal and the target belong to different organisations.", "target")
     given = _renew(principal, role, target, expires_at, reason) or Grant.objects.create(
         organisation_id=target.organisation_id,
         principal=principal,
         role=role,
+        custom_role=custom,
         target=target,
         expires_at=expires_at,
         reason=reason,
@@ -54,11 +61,11 @@ def grant(
 def withdraw(*, actor: Actor, grant: Grant) -> None:
     """Take a role away. The last administrator of an organisation stays."""
     # Whoever withdraws an administrator waits here for whoever else does, so that two cannot take the last two away.
-    Organisation.objects.select_for_update().get(pk=grant.organisation_id)
-    found = Grant.objects.select_related("principal", "target").filter(pk=grant.pk).first()
+    Organisation.objects.select_for_update(no_key=True).get(pk=grant.organisation_id)
+    found = Grant.objects.select_related("principal", "target", "custom_role").filter(pk=grant.pk).first()
     if found is None:
         raise ConflictError("The grant is withdrawn already.")
-    _refuse(actor, found.role, found.target)
+    _refuse(actor, found.role, found.permissions, found.target, found.principal)
     if found.role == ADMINISTRATOR and not administrators(found.organisation_id).exclude(pk=found.pk).exists():
         raise InvalidError("This is the last administrator of the organisation: name another one first.")
     record(_about(actor, "grant.withdraw", found))
@@ -77,19 +84,46 @@ def administrators(organisation_id: UUID, using: str = "default") -> GrantQueryS
     )
 
 
-def _refuse(actor: Actor, role: str, target: GrantTarget) -> None:
+def _role_named(slug: str, organisation_id: UUID) -> Role | None:
+    """The custom role of this short name, or None for a built-in one. Raises InvalidError for what is neither."""
+    if slug in ROLES:
+        return None
+    own = {role.slug: role for role in Role.objects.filter(organisation_id=organisation_id)}
+    if slug not in own:
+        raise InvalidError(f"There is no role {slug!r}: use one of {', '.join([*ROLES, *sorted(own)])}.", "role")
+    return own[slug]
+
+
+def _held_by(slug: str, custom: Role | None) -> frozenset[str]:
+    return frozenset(custom.permissions) if custom else frozenset(map(str, ROLES[slug]))
+
+
+def _refuse(actor: Actor, role: str, held: frozenset[str], target: GrantTarget, principal: Principal) -> None:
     refuse_agent(actor)
-    if role not in ROLES:
-        raise InvalidError(f"There is no role {role!r}: use one of {', '.join(ROLES)}.", "role")
-    lacking = ROLES[role] - permissions_on(actor, target.id)
+    own = permissions_on(actor, target.id)
+    lacking = held - own
+    if Permission.ORGANISATION_MANAGE in own and not _is_self(actor, principal):
+        # Whoever administers names the auditors, but is none: somebody must, and nobody names themselves.
+        lacking -= {Permission.AUDIT_READ_BODIES}
     if lacking:
         raise InvalidError(f"The role {role} may do what you may not on {target.name} ({min(lacking)}).", "role")
+    if Permission.GRANT_MANAGE in held:
+        require_fresh(actor)  # a role that gives roles
+
+
+def _is_self(actor: Actor, principal: Principal) -> bool:
+    if actor.kind is ActorKind.SYSTEM:
+        return False
+    return (
+        principal.id == actor.principal
+        or GroupMember.objects.filter(group_id=principal.id, member_id=actor.principal).exists()
+    )
 
 
 def _renew(
     principal: Principal, role: str, target: GrantTarget, expires_at: datetime | None, reason: str
 ) -> Grant | None:
-    former = Grant.objects.select_for_update().filter(principal=principal, role=role, target=target).first()
+    former = Grant.objects.select_for_update(no_key=True).filter(principal=principal, role=role, target=target).first()
     if former is None:
         return None
     if Grant.objects.live().filter(pk=former.pk).exists():
@@ -112,6 +146,7 @@ def _about(actor: Actor, action: str, given: Grant) -> Entry:
             "principal": given.principal_id,
             "principal_name": given.principal.name,
             "role": given.role,
+            "permissions": sorted(given.permissions) if given.custom_role else None,
             "expires_at": given.expires_at,
         },
     )

@@ -16,6 +16,7 @@ from foundation.access.guards import RefusedError, UnknownError
 from foundation.access.middleware import note_refusal
 from foundation.api.signatures import SIGNATURE, SignatureError
 from foundation.errors import ConflictError, InvalidError
+from foundation.identity.step_up import StaleSignInError
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ def handle(error: Exception, context: Mapping[str, Any]) -> Response:
     status, values, headers = _describe(error)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("An endpoint failed", exc_info=error)
-    if request is not None and status == HTTPStatus.FORBIDDEN:
+    if request is not None and (status == HTTPStatus.FORBIDDEN or isinstance(error, UnknownError)):
         note_refusal(getattr(request, "_request", request), error)
     identifier = str(getattr(request, "id", ""))
     return Response(problem(status, request_id=identifier, **values), status, headers=headers, content_type=MEDIA_TYPE)
@@ -118,7 +119,7 @@ _KNOWN: Sequence[tuple[Kinds, Describe]] = (
     (ConflictError, _plain(409)),
     (exceptions.ValidationError, _malformed),
     (exceptions.APIException, _framework),
-    (PermissionDenied, _plain(403)),
+    ((PermissionDenied, StaleSignInError), _plain(403)),
     (RequestDataTooBig, _plain(413)),
     (SuspiciousOperation, _plain(400)),
     ((IntegrityError, DataError), _duplicate),

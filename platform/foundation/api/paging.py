@@ -10,6 +10,8 @@ from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from foundation.access.pages import first_rows
+
 DEFAULT_LIMIT = 50
 LARGEST_LIMIT = 200
 
@@ -27,10 +29,14 @@ class KeysetPagination(BasePagination):
         descending = _is_descending(queryset)
         if after:
             queryset = queryset.filter(**{f"{self.key}__{'lt' if descending else 'gt'}": self.parse(after)})
-        rows = list(queryset.order_by(f"-{self.key}" if descending else self.key)[: limit + 1])
+        rows = self.rows(queryset, limit + 1, descending=descending)
         if len(rows) > limit:
             self.next_page = self._address(request, getattr(rows[limit - 1], self.key), limit)
         return rows[:limit]
+
+    def rows(self, queryset: QuerySet[Any], count: int, *, descending: bool) -> list[Any]:
+        """The first rows by the key."""
+        return first_rows(queryset, count, descending=descending)
 
     def parse(self, after: str) -> Any:
         """The key that `after` names. Raises ValidationError."""
@@ -82,6 +88,10 @@ class NumberPagination(KeysetPagination):
 
     key = "number"
     key_schema = {"type": "integer", "minimum": 0}
+
+    def rows(self, queryset: QuerySet[Any], count: int, *, descending: bool) -> list[Any]:
+        """The first rows by the number."""
+        return list(queryset.order_by("-number" if descending else "number")[:count])
 
     def parse(self, after: str) -> int:
         """The number that `after` names. Raises ValidationError."""

@@ -38,6 +38,8 @@ class Endpoints(GenericViewSet[Any]):
     filterset_fields: ClassVar[Any] = None
     lookup_field = "id"
     lookup_value_regex = "[^/]+"
+    # Without TRACE, which would be carried out by an operation of that name.
+    http_method_names = ["get", "post", "put", "patch", "delete", "head", "options"]
     metadata_class = None  # what an endpoint takes stands in the document
     schema = DocumentedSchema()
 

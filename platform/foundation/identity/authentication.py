@@ -3,6 +3,7 @@
 All of it is called outside any transaction: refusals are recorded at once, in transactions of their own.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib import import_module
 from typing import Any
@@ -17,7 +18,7 @@ from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 
 from foundation.actors import Actor, ActorKind, AuthenticationMethod
-from foundation.identity.key_use import note_use
+from foundation.identity.key_use import note_session, note_use
 from foundation.identity.lookups import (
     KeyRow,
     MembershipRow,
@@ -35,6 +36,7 @@ from foundation.identity.tokens import matches, prefix_of
 ORGANISATION_KEY = "organisation"
 METHOD_KEY = "method"
 SINCE_KEY = "authenticated_at"
+BOUND_KEY = "bound_to"  # the organisation whose identity provider let the person in: the session counts there alone
 
 
 class EmailBackend:
@@ -90,14 +92,17 @@ def actor_of_session(session: SessionBase | str, *, request: str = "", address: 
     identifier = _uuid(session[SESSION_KEY])
     user = user_by_id(identifier) if identifier else None
     memberships = memberships_of(user.id) if user else []
-    active = [one for one in memberships if one.active]
+    active = enterable(memberships, session)
     if user is None or not active or not _is_valid(session, user):
-        reason = "The session is no longer valid." if active or not memberships else "The person is suspended."
+        suspended = memberships and not any(one.active for one in memberships)
+        reason = "The person is suspended." if suspended else "The session is no longer valid."
         refuse_person(
             "person.authenticate", reason, user=user, memberships=memberships, request=request, address=address
         )
         session.flush()
         return None
+    if session.session_key:
+        note_session(session.session_key, user.id)
     chosen = _uuid(session.get(ORGANISATION_KEY))
     return actor_of_user(
         user,
@@ -107,6 +112,24 @@ def actor_of_session(session: SessionBase | str, *, request: str = "", address: 
         request=request,
         address=address,
     )
+
+
+def enterable(memberships: Sequence[MembershipRow], session: SessionBase | Mapping[str, Any]) -> list[MembershipRow]:
+    """Where a session may act: not where the person is suspended, nor where another way of signing in is required.
+
+    An organisation may only let people into itself, so a session of its provider counts nowhere else,
+    and ends when that is switched off. A link of the
+    shell opens every door: it is how an organisation gets back in whose provider has failed.
+    """
+    active = [one for one in memberships if one.active]
+    match session.get(METHOD_KEY):
+        case AuthenticationMethod.SINGLE_SIGN_ON.value:
+            bound = _uuid(session.get(BOUND_KEY))
+            return [one for one in active if one.organisation == bound and one.federated]
+        case AuthenticationMethod.SIGN_IN_LINK.value:
+            return active
+        case _:
+            return [one for one in active if not one.single_sign_on]
 
 
 def actor_of_key(token: str, *, request: str = "", address: str = "") -> Actor | None:

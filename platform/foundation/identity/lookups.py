@@ -1,10 +1,12 @@
 """The questions of sign-in, which are asked before the organisation is known: each is one narrow database function."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 
 from foundation.identity.models import PrincipalState, User
 from foundation.ids import uuid7
@@ -20,6 +22,8 @@ class MembershipRow:
     principal: UUID
     principal_name: str
     state: str
+    single_sign_on: bool  # the person must come in through the organisation's identity provider
+    federated: bool  # the organisation has an identity provider in use
 
     @property
     def active(self) -> bool:
@@ -93,6 +97,19 @@ def see_as_user(user: UUID | None) -> None:
     """For the rest of the transaction, this user may see and change its own row."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('remit.user', %s, true)", [str(user) if user else ""])
+
+
+@contextmanager
+def seeing_as(user: UUID) -> Iterator[None]:
+    """A transaction (or a savepoint of one) in which this user sees and changes its own rows; afterwards as before."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT nullif(current_setting('remit.user', true), '')::uuid")
+            former = cursor.fetchone()[0]
+        see_as_user(user)
+        yield
+        # After an error the rollback restores the setting by itself.
+        see_as_user(former)
 
 
 def count_attempt(key: str, seconds: int) -> tuple[int, int]:

@@ -33,6 +33,7 @@ class PrincipalKind(models.TextChoices):
     PERSON = "person"
     AGENT = "agent"
     SERVICE = "service"
+    GROUP = "group"  # people and services together: grants to it are grants to each of them
 
 
 class PrincipalState(models.TextChoices):
@@ -40,14 +41,19 @@ class PrincipalState(models.TextChoices):
 
     ACTIVE = "active"
     SUSPENDED = "suspended"
+    LEFT = "left"  # for good: what it stood for was handed over to others
 
 
 class Principal(TenantModel):
-    """Whoever acts in an organisation: a person, an agent, or a service."""
+    """Whoever acts in an organisation: a person, an agent, or a service; or a group of people and services.
+
+    What `directory` says is kept by a directory over SCIM is not edited by hand.
+    """
 
     kind = models.CharField(max_length=8, choices=PrincipalKind)
     name = models.CharField(max_length=160)
     state = models.CharField(max_length=9, choices=PrincipalState, default=PrincipalState.ACTIVE)
+    directory = models.BooleanField(default=False, db_default=False)
 
     class Meta(TenantModel.Meta):
         pass
@@ -69,10 +75,32 @@ class Membership(TenantModel):
         return f"{self.user_id} in {self.organisation_id}"
 
 
+class GroupMember(TenantModel):
+    """A person or service in a group. `source` says who keeps it: people here, a directory, or single sign-on."""
+
+    class Source(models.TextChoices):
+        """Where a membership of a group comes from; only its source takes it away."""
+
+        LOCAL = "local"
+        SCIM = "scim"
+        OIDC = "oidc"
+
+    group = TenantForeignKey(Principal, related_name="members")
+    member = TenantForeignKey(Principal, related_name="groups")
+    source = models.CharField(max_length=5, choices=Source, default=Source.LOCAL)
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["group", "member"], name="group_member_once")]
+
+    def __str__(self) -> str:
+        return f"{self.member_id} in {self.group_id}"
+
+
 class ApiKey(TenantModel):
     """What a person or service presents to us. Only a digest is kept; `prefix` finds the row and may be shown.
 
-    `scopes` narrows the principal's permissions to those named; empty means no narrowing.
+    `scopes` narrows the principal's permissions to those named; empty means no narrowing. `successor` is the key that
+    replaces it: until its own end, which the rotation has set, both are accepted.
     """
 
     principal = TenantForeignKey(Principal, related_name="api_keys")
@@ -83,6 +111,7 @@ class ApiKey(TenantModel):
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
+    successor = TenantForeignKey("self", null=True, blank=True, related_name="predecessors")
 
     class Meta(TenantModel.Meta):
         pass
@@ -104,3 +133,26 @@ class SignInLink(Identified):
 
     def __str__(self) -> str:
         return f"sign-in link of {self.user_id}"
+
+
+class WebSession(Identified):
+    """A browser in which a person is signed in. `key` is that of Django's session: deleting that one ends it at once.
+
+    `bound_to` is set when an organisation's identity provider let the person in: it counts there alone.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=40, unique=True)
+    bound_to = models.ForeignKey(
+        "organisations.Organisation", on_delete=models.CASCADE, null=True, blank=True, related_name="+"
+    )
+    method = models.CharField(max_length=20)
+    address = models.CharField(max_length=64, blank=True)
+    browser = models.CharField(max_length=200, blank=True)
+    last_seen_at = models.DateTimeField(db_default=Now())
+
+    class Meta(Identified.Meta):
+        pass
+
+    def __str__(self) -> str:
+        return f"session of {self.user_id}"

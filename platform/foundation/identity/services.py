@@ -15,11 +15,13 @@ from foundation.audit.record import Entry, entry, record
 from foundation.errors import ConflictError, InvalidError
 from foundation.identity.lookups import invite_user, see_as_user
 from foundation.identity.models import ApiKey, Membership, Principal, PrincipalKind, PrincipalState, SignInLink, User
+from foundation.identity.step_up import refuse_foreign, require_fresh
 from foundation.identity.tokens import digest, new_key, new_link_token
 from foundation.inputs import checked_text, refuse_agent
 from foundation.organisations.models import Organisation
 
 LONGEST_LINK = 24 * 60  # minutes
+_STOPPED: dict[str, str] = {PrincipalState.SUSPENDED: "is suspended: restore it first", PrincipalState.LEFT: "has left"}
 
 
 @transaction.atomic
@@ -60,8 +62,10 @@ def suspend_principal(*, actor: Actor, principal: Principal, reason: str) -> Pri
 
 
 @transaction.atomic
-def restore_principal(*, actor: Actor, principal: Principal) -> Principal:
-    """It may act again."""
+def restore_principal(*, actor: Actor, principal: Principal, by_directory: bool = False) -> Principal:
+    """It may act again. Whoever a directory keeps is restored by that directory only."""
+    if principal.directory and not by_directory:
+        raise ConflictError(f"A directory keeps {principal.name} over SCIM: restore it there.")
     return _change_state(actor, principal, PrincipalState.ACTIVE, "")
 
 
@@ -74,6 +78,7 @@ def create_api_key(
     A person's key is made by that person alone, or from the shell: it acts in the person's name.
     """
     refuse_agent(actor)
+    require_fresh(actor)
     _refuse_key_for(actor, principal, scopes)
     if expires_at is not None and expires_at <= _database_now():
         raise InvalidError("The key would have expired already: choose a later day.", "expires_at")
@@ -129,6 +134,8 @@ def change_password(*, actor: Actor, user: User, password: str) -> User:
     """Set the own password (or anybody's, from the shell). All web sessions of the person end."""
     if actor.user != user.pk and actor.kind is not ActorKind.SYSTEM:
         raise InvalidError("Only the person itself can change its password.", "password")
+    refuse_foreign(actor)
+    require_fresh(actor)
     try:
         validate_password(password, user)
     except ValidationError as error:
@@ -145,6 +152,10 @@ def _change_state(actor: Actor, principal: Principal, state: PrincipalState, rea
     principal = Principal.objects.select_for_update().get(pk=principal.pk)
     if principal.kind == PrincipalKind.AGENT:
         raise InvalidError(f"{principal.name} is an agent: suspend or activate the agent itself.")
+    if principal.kind == PrincipalKind.GROUP:
+        raise InvalidError(f"{principal.name} is a group: suspend its members, or withdraw its grants.")
+    if principal.state == PrincipalState.LEFT:
+        raise ConflictError(f"{principal.name} has left for good: add the person anew.")
     if principal.state == state:
         raise ConflictError(f"{principal.name} is {state} already.")
     principal.state = state
@@ -157,6 +168,8 @@ def _change_state(actor: Actor, principal: Principal, state: PrincipalState, rea
 def _refuse_key_for(actor: Actor, principal: Principal, scopes: tuple[str, ...]) -> None:
     if principal.kind == PrincipalKind.AGENT:
         raise InvalidError("An agent has no API key: it acts through its runs. Make the key for a service.")
+    if principal.kind == PrincipalKind.GROUP:
+        raise InvalidError("A group has no API key: make the key for a service.")
     if (
         principal.kind == PrincipalKind.PERSON
         and actor.kind is not ActorKind.SYSTEM
@@ -164,7 +177,7 @@ def _refuse_key_for(actor: Actor, principal: Principal, scopes: tuple[str, ...])
     ):
         raise InvalidError(f"Only {principal.name} can make a key in its own name. Make the key for a service.")
     if principal.state != PrincipalState.ACTIVE:
-        raise InvalidError(f"{principal.name} is suspended: restore it first.")
+        raise InvalidError(f"{principal.name} {_STOPPED[principal.state]}.")
     if actor.scopes is not None and not (scopes and actor.scopes.issuperset(scopes)):
         raise InvalidError("A key cannot make a wider one: name scopes that this key has itself.", "scopes")
 

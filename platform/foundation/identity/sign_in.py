@@ -5,47 +5,95 @@ refusal is recorded, however the request ends.
 """
 
 from datetime import UTC, datetime
-from typing import NoReturn
 from uuid import UUID
 
-from django.contrib.auth import authenticate, login, update_session_auth_hash
+from django.contrib.auth import authenticate, update_session_auth_hash
 from django.http import HttpRequest
 
 from foundation.actors import ANONYMOUS, Actor, AuthenticationMethod
-from foundation.audit.record import Entry, entry, record
+from foundation.audit.record import record
 from foundation.errors import InvalidError
-from foundation.identity.attempts import TooManyAttemptsError, allow_attempt, succeed
-from foundation.identity.authentication import METHOD_KEY, ORGANISATION_KEY, SINCE_KEY, actor_of_user
+from foundation.identity.attempts import succeed
+from foundation.identity.authentication import METHOD_KEY, ORGANISATION_KEY, SINCE_KEY, actor_of_user, enterable
+from foundation.identity.beginning import about, allow, begin_session, held, hold, refuse
 from foundation.identity.lookups import memberships_of, use_sign_in_link, user_by_email, user_by_id
 from foundation.identity.models import User
-from foundation.identity.refusals import refuse_person
-from foundation.identity.requests import address_of, request_id_of
+from foundation.identity.requests import address_of
+from foundation.identity.second_factor import check_second_factor, has_second_factor, user_of_passkey
+from foundation.identity.sessions import end_others, forget_session, remember_session
+from foundation.identity.step_up import refuse_foreign
 from foundation.identity.tokens import digest
 from foundation.tenancy.context import tenant
 
-_BACKEND = "foundation.identity.authentication.EmailBackend"
 
+def sign_in_with_password(request: HttpRequest, email: str, password: str) -> bool:
+    """Begin a web session, or hold it until the second factor comes: whether it has begun.
 
-def sign_in_with_password(request: HttpRequest, email: str, password: str) -> User:
-    """Begin a web session. Raises InvalidError with one line that does not tell whether the address is known."""
+    Raises InvalidError with one line that does not tell whether the address is known.
+    """
     email = email.strip().lower()
-    _allow(request, email)
+    allow(request, email)
     user = authenticate(request, email=email, password=password)
     if not isinstance(user, User):
-        _refuse(request, "The address or the password is wrong.", user_by_email(email), email)
-    _begin(request, user, AuthenticationMethod.PASSWORD, email)
-    return user
+        refuse(request, "The address or the password is wrong.", user_by_email(email), email)
+    if has_second_factor(user.id):
+        hold(request, user)
+        succeed(email, address_of(request))
+        return False
+    begin_session(request, user, AuthenticationMethod.PASSWORD, email=email)
+    return True
+
+
+def sign_in_with_second_factor(request: HttpRequest, answer: str) -> None:
+    """Begin the session that the password has prepared. `answer` is a code, or what a passkey has signed (JSON)."""
+    user = held(request)
+    if user is None:
+        raise InvalidError("The password was entered too long ago: start again.")
+    allow(request, f"second factor of {user.id}")
+    kind = check_second_factor(user, answer)
+    if not kind:
+        refuse(request, "The code is wrong, was used already, or is too old.", user, "")
+    succeed(f"second factor of {user.id}", "")
+    begin_session(request, user, AuthenticationMethod.PASSWORD, email=user.email, second_factor=kind)
+
+
+def sign_in_with_passkey(request: HttpRequest, answer: str) -> None:
+    """Begin a web session with a passkey alone, which has checked who holds it."""
+    allow(request, "")
+    user = user_of_passkey(answer)
+    if user is None or not user.is_active:
+        refuse(request, "This passkey is not known here.", user, "")
+    begin_session(request, user, AuthenticationMethod.PASSKEY)
 
 
 def sign_in_with_link(request: HttpRequest, token: str) -> User:
     """Begin a web session with a link, which is used up by it. Raises InvalidError."""
-    _allow(request, "")
+    allow(request, "")
     identifier = use_sign_in_link(digest(token))
     user = user_by_id(identifier) if identifier else None
     if user is None or not user.is_active:
-        _refuse(request, "This link was used already or is too old: ask for a new one.", user, "")
-    _begin(request, user, AuthenticationMethod.SIGN_IN_LINK, "")
+        refuse(request, "This link was used already or is too old: ask for a new one.", user, "")
+    begin_session(request, user, AuthenticationMethod.SIGN_IN_LINK)
     return user
+
+
+def confirm(request: HttpRequest, user: User, *, password: str, answer: str) -> None:
+    """Whoever is signed in says so once more: with the second factor if there is one, else with the password.
+
+    The session is fresh from now on. Raises InvalidError. Who came in through a provider confirms it there.
+    """
+    actor = _actor(request)
+    refuse_foreign(actor)
+    allow(request, f"confirmation of {user.id}")
+    strong = has_second_factor(user.id)
+    kind = check_second_factor(user, answer) if strong else "password" if user.check_password(password) else ""
+    if not kind:
+        refuse(request, "The code is wrong, or was used already." if strong else "The password is wrong.", user, "")
+    succeed(f"confirmation of {user.id}", address_of(request))
+    request.session[SINCE_KEY] = datetime.now(UTC).isoformat()
+    if actor.organisation is not None:
+        with tenant(actor.organisation):
+            record(about(actor, "person.confirm", {"with": kind}))
 
 
 def sign_out(request: HttpRequest) -> None:
@@ -53,7 +101,8 @@ def sign_out(request: HttpRequest) -> None:
     actor = _actor(request)
     if actor.organisation is not None:
         with tenant(actor.organisation):
-            record(_entry_about(actor, "person.sign_out"))
+            record(about(actor, "person.sign_out"))
+    forget_session(request.session.session_key, actor.user)
     request.session.flush()
 
 
@@ -62,9 +111,12 @@ def choose_organisation(request: HttpRequest, organisation_id: UUID) -> None:
     actor = _actor(request)
     user = user_by_id(actor.user) if actor and actor.user else None
     rows = memberships_of(user.id) if user else []
-    chosen = next((one for one in rows if one.organisation == organisation_id and one.active), None)
+    chosen = next((one for one in enterable(rows, request.session) if one.organisation == organisation_id), None)
     if user is None or chosen is None:
-        raise InvalidError("You do not belong to this organisation, or are suspended there.", "organisation")
+        raise InvalidError(
+            "You do not belong to this organisation, are suspended there, or must sign in through its own provider.",
+            "organisation",
+        )
     request.session[ORGANISATION_KEY] = str(chosen.organisation)
     there = actor_of_user(
         user,
@@ -75,67 +127,18 @@ def choose_organisation(request: HttpRequest, organisation_id: UUID) -> None:
         address=actor.address,
     )
     with tenant(chosen.organisation):
-        record(_entry_about(there, "person.choose_organisation"))
+        record(about(there, "person.choose_organisation"))
 
 
 def keep_signed_in(request: HttpRequest, user: User) -> None:
     """After a change of the own password: this session goes on, all others end."""
     update_session_auth_hash(request, user)
-
-
-def _allow(request: HttpRequest, email: str) -> None:
-    try:
-        allow_attempt(email, address_of(request))
-    except TooManyAttemptsError as error:
-        user = user_by_email(email) if email else None
-        _record_refusal(request, str(error), user, email)
-        raise
-
-
-def _begin(request: HttpRequest, user: User, method: AuthenticationMethod, email: str) -> None:
-    active = next((one for one in memberships_of(user.id) if one.active), None)
-    if active is None:
-        _refuse(request, "Your access is suspended: ask an administrator.", user, email)
-    login(request, user, backend=_BACKEND)
-    now = datetime.now(UTC)
-    request.session[METHOD_KEY] = method.value
-    request.session[SINCE_KEY] = now.isoformat()
-    request.session[ORGANISATION_KEY] = str(active.organisation)
-    actor = actor_of_user(
-        user,
-        active,
-        method=method,
-        authenticated_at=now,
-        request=request_id_of(request),
-        address=address_of(request),
-    )
-    with tenant(active.organisation):
-        record(_entry_about(actor, "person.sign_in"))
-    succeed(email, address_of(request))
-
-
-def _refuse(request: HttpRequest, reason: str, user: User | None, email: str) -> NoReturn:
-    _record_refusal(request, reason, user, email)
-    raise InvalidError(reason)
-
-
-def _record_refusal(request: HttpRequest, reason: str, user: User | None, email: str) -> None:
-    refuse_person(
-        "person.sign_in",
-        reason,
-        user=user,
-        memberships=memberships_of(user.id) if user else [],
-        request=request_id_of(request),
-        address=address_of(request),
-        email=email,
-    )
+    request.session.save()
+    end_others(user.id, request.session.session_key or "")
+    remember_session(request, user.id, AuthenticationMethod(request.session[METHOD_KEY]), None)
 
 
 def _actor(request: HttpRequest) -> Actor:
     # The middleware of the layer above has set it.
     actor: Actor = getattr(request, "actor", ANONYMOUS)
     return actor
-
-
-def _entry_about(actor: Actor, action: str) -> Entry:
-    return entry(actor, action, target_kind="person", target_id=actor.user, target_name=actor.name)

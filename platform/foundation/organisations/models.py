@@ -47,12 +47,13 @@ class GrantTarget(TenantModel):
 
 
 class Team(TenantModel):
-    """People and the agents that they own; teams nest."""
+    """People and the agents that they own; teams nest. An archived one is kept, and gets nothing new."""
 
     slug = models.SlugField(max_length=60)
     name = models.CharField(max_length=120)
     parent = TenantForeignKey("self", null=True, blank=True, related_name="children")
     target = TenantForeignKey(GrantTarget, related_name="+")
+    archived_at = models.DateTimeField(null=True, blank=True)
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["organisation", "slug"], name="team_slug")]

@@ -51,7 +51,8 @@ def create_team(*, actor: Actor, organisation: Organisation, slug: str, name: st
     slug, name = checked_slug(slug), checked_text(name, 120)
     if parent is not None and parent.organisation_id != organisation.id:
         raise InvalidError("The team above belongs to another organisation.", "parent")
-    above = parent.target.lineage if parent else [organisation.id]
+    Organisation.objects.select_for_update().get(pk=organisation.pk)  # the tree stays as it is meanwhile
+    above = _above(parent, organisation.id)
     if len(above) > DEEPEST:
         raise InvalidError(f"Teams nest {DEEPEST} deep at most: put it under a higher one.", "parent")
     if Team.objects.filter(organisation=organisation, slug=slug).exists():
@@ -82,6 +83,17 @@ def rename_team(*, actor: Actor, team: Team, name: str) -> Team:
 
 def add_target(*, organisation: UUID, identifier: UUID, kind: TargetKind, name: str, above: list[UUID]) -> GrantTarget:
     """The node of a new thing, under all that is in `above`; part of that thing's verb, which records it."""
+    archived = Team.objects.filter(pk__in=above, archived_at__isnull=False).first()
+    if archived is not None:
+        raise InvalidError(f"The team {archived.name} is archived: take it out of the archive first, or use another.")
     return GrantTarget.objects.create(
         id=identifier, organisation_id=organisation, kind=kind, name=name, lineage=[identifier, *above]
     )
+
+
+def _above(parent: Team | None, organisation: UUID) -> list[UUID]:
+    if parent is None:
+        return [organisation]
+    # As it is now, and not as it was when the caller looked.
+    lineage: list[UUID] = GrantTarget.objects.values_list("lineage", flat=True).get(pk=parent.target_id)
+    return lineage

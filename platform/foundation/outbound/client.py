@@ -5,12 +5,13 @@ from functools import lru_cache
 
 import httpx2
 from django.conf import settings
+from httpx2 import HTTPError, InvalidURL, Response
 
 from foundation.outbound.addresses import Allowance, port_of
 from foundation.outbound.errors import OutboundLimitError, OutboundRefusedError
 from foundation.outbound.transport import CheckedTransport
 
-__all__ = ["OutboundLimitError", "OutboundRefusedError", "client"]
+__all__ = ["HTTPError", "InvalidURL", "OutboundLimitError", "OutboundRefusedError", "Response", "client"]
 
 MAX_REDIRECTS = 5
 MAX_BYTES = 32 * 1024 * 1024

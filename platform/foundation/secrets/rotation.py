@@ -51,13 +51,14 @@ def _reseal_column(column: SealedColumn) -> int:
     model: type[models.Model] = apps.get_model(column.model)
     done = 0
     for row in _rows(model._base_manager.using("system").order_by("pk")):
-        token = getattr(row, column.field)
+        value = getattr(row, column.field)
+        token = value.get(column.key, "") if column.key else value
         if not token or is_current(token):
             continue
         fresh = reseal(token, context=column.context(row))
         # Only where the token is still the same: a value changed meanwhile is under the new key already.
-        same = model._base_manager.using("system").filter(pk=row.pk, **{column.field: token})
-        done += same.update(**{column.field: fresh})
+        same = model._base_manager.using("system").filter(pk=row.pk, **{column.field: value})
+        done += same.update(**{column.field: {**value, column.key: fresh} if column.key else fresh})
     return done
 
 

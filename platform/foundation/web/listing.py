@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
+from foundation.access.pages import first_rows
 from foundation.errors import InvalidError
 
 PAGE = 50
@@ -32,7 +33,7 @@ def page_of(request: HttpRequest, rows: QuerySet[Any], size: int = PAGE) -> Slic
     before = request.GET.get("before", "")
     if before:
         rows = rows.filter(id__lt=identifier_of(before))
-    found = list(rows.order_by("-id")[: size + 1])
+    found = first_rows(rows, size + 1)
     older = _with(request, before=str(found[size - 1].id)) if len(found) > size else ""
     return Slice(found[:size], older, _with(request) if before else "")
 

@@ -31,3 +31,9 @@ def way_back(request: HttpRequest) -> str:
     """The page that sent a form, if it is ours; else the first page."""
     back = request.POST.get("next") or request.headers.get("Referer", "")
     return back if back and is_ours(request, back) else "/"
+
+
+def after_sign_in(request: HttpRequest) -> str:
+    """Where to go once signed in: where the visitor came from, if it is ours; else the first page."""
+    wanted = request.POST.get("next") or request.GET.get("next") or "/"
+    return wanted if is_ours(request, wanted) else "/"

@@ -2,6 +2,7 @@
 
 from foundation.access.models import Grant
 from foundation.access.services import grant
+from foundation.identity.services import suspend_principal
 from foundation.organisations.models import GrantTarget, Team
 from foundation.organisations.services import create_team
 from foundation.tenancy.context import tenant
@@ -33,7 +34,9 @@ def test_from_draft_to_retired(world: World) -> None:
     published = api.post("/agents/scribe/versions", version)
     assert (published.status_code, published.json()["number"]) == (201, 1)
     assert api.post("/agents/scribe/serve", {"version": 1}).json()["serving"]["number"] == 1
-    assert api.post("/agents/scribe/activate").json()["state"] == "active"
+    assert api.post("/agents/scribe/submit").json()["state"] == "in_review"
+    assert api.post("/agents/scribe/activate").status_code == 400, "Whoever sent it does not pass it."
+    assert world.api("team-lead").post("/agents/scribe/activate").json()["state"] == "active"
     assert api.post("/agents/scribe/suspend", {"reason": "A pause."}).json()["state"] == "suspended"
     assert api.post("/agents/scribe/retire", {"reason": "The end."}).json()["state"] == "retired"
     assert api.post("/agents/scribe/activate").status_code == 409
@@ -68,3 +71,18 @@ def test_a_grant_on_a_team_ends_at_the_team(world: World) -> None:
 def test_an_agent_or_service_cannot_be_the_sponsor(world: World) -> None:
     answer = world.api().post("/agents/clerk/sponsor", {"sponsor": str(world.things["services"])})
     assert answer.status_code == 400
+
+
+def test_an_ownerless_agent_is_listed_and_taken_over(world: World) -> None:
+    api = world.api("builder")
+    assert api.get("/agents/ownerless").json()["items"] == []
+    assert api.post("/agents/clerk/take-over").status_code == 409, "Somebody answers for it."
+    with tenant(world.organisation.id):
+        suspend_principal(actor=world.shell, principal=world.people["administrator"], reason="Gone")
+    assert [agent["slug"] for agent in api.get("/agents/ownerless").json()["items"]] == ["clerk"]
+    refused = world.api("operator").post("/runs", {"agent": "clerk", "input": "Hello"})
+    assert (refused.status_code, "ownerless" in refused.json()["detail"]) == (400, True)
+    assert world.api("operator").post("/agents/clerk/take-over").status_code == 403
+    taken = api.post("/agents/clerk/take-over", {"reason": "I know it."})
+    assert taken.json()["sponsor"]["id"] == str(world.people["builder"].id)
+    assert world.api("operator").post("/runs", {"agent": "clerk", "input": "Hello"}).status_code == 201

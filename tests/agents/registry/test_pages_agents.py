@@ -22,7 +22,12 @@ def test_a_builder_makes_an_agent_and_lets_it_serve(world: World, visit: Visit):
     }  # fmt: skip
     assert visit("/agents/night/versions/new", "builder", form=version).status_code == 303
     assert visit("/agents/night/versions/1/serve/", "builder", form={}).status_code == 303
-    assert visit("/agents/night/activate/", "builder", form={}).status_code == 303
+    assert visit("/agents/night/submit/", "builder", form={}).status_code == 303
+    visit("/agents/night/activate/", "builder", form={})
+    with tenant(world.organisation.id):
+        assert Agent.objects.get(slug="night").state == "in_review", "its builder does not pass it"
+    assert "In review" in visit("/agents/?view=in_review", "viewer").content.decode().partition("<main")[2]
+    assert visit("/agents/night/activate/", "team-lead", form={}).status_code == 303
     with tenant(world.organisation.id):
         agent = Agent.objects.get(slug="night")
         assert agent.state == "active"
@@ -58,6 +63,7 @@ def test_an_ownerless_agent_is_found_and_taken_over(world: World, visit: Visit):
     visit("/agents/clerk/sponsor/", form={"sponsor": str(world.people["builder"].id)})
     visit(f"/settings/people/{world.people['builder'].id}/suspend/", form={"reason": "Left"})
     assert "/agents/clerk/" in visit("/agents/?view=ownerless").content.decode().partition("<main")[2]
-    visit("/agents/clerk/sponsor/", form={"sponsor": str(world.people["operator"].id)})
+    assert "Take over" in visit("/agents/clerk/", "administrator").content.decode()
+    visit("/agents/clerk/take-over/", form={})
     with tenant(world.organisation.id):
-        assert Agent.objects.get(slug="clerk").sponsor_id == world.people["operator"].id
+        assert Agent.objects.get(slug="clerk").sponsor_id == world.people["administrator"].id

@@ -8,6 +8,7 @@ from agents.labels import Integrity, Label
 from agents.registry.services import activate_agent, create_agent, publish_version, serve_version
 from agents.runs.engine import advance
 from agents.runs.models import Relation, Run, RunState, Session, StepKind, StepState
+from foundation.actors import shell_actor
 from foundation.audit.models import AuditEntry
 from governance.budgets.services import set_budget
 
@@ -147,7 +148,8 @@ def _agent(house: Any, slug: str, delegates: list[str] | None = None, tools: tup
             delegates=delegates or [], max_output_tokens=100,
         )  # fmt: skip
         serve_version(actor=house.owner, agent=agent, version=version)
-        activate_agent(actor=house.owner, agent=type(from_house).objects.get(pk=agent.pk), reason="ready")
+        found = type(from_house).objects.get(pk=agent.pk)
+        activate_agent(actor=shell_actor(house.organisation.id), agent=found, reason="ready")
         set_budget(
             actor=house.owner, scope="agent", scope_id=agent.id, target=agent.target, limit=1_000_000, currency="EUR"
         )

@@ -22,13 +22,19 @@ from agents.schedules.plans import Plan
 from agents.schedules.services import create_schedule, create_trigger
 from agents.tools.models import Tool
 from agents.tools.services import add_connector, add_credential
+from foundation.access.custom_roles import create_role
+from foundation.access.groups import add_member, create_group
 from foundation.access.models import Grant
+from foundation.access.reviews import open_review
 from foundation.access.roles import ROLES
 from foundation.access.services import grant
 from foundation.actors import Actor, ActorKind, shell_actor
+from foundation.delegation.services import give_delegation
+from foundation.federation import services as federation
 from foundation.identity.models import ApiKey, Principal
 from foundation.identity.services import add_person, create_api_key, create_service
 from foundation.ids import uuid7
+from foundation.invitations.services import invite
 from foundation.organisations.models import GrantTarget, Organisation, Team
 from foundation.organisations.services import create_organisation, create_team
 from foundation.secrets.sealing import seal
@@ -186,7 +192,32 @@ def furnish(world: World) -> World:
         hourly = Plan(name=canary, kind="cron", expression="0 * * * *", input=canary)
         schedule = create_schedule(actor=world.actor("builder"), agent=agent, plan=hourly)
         trigger, _ = create_trigger(actor=world.actor("builder"), agent=agent, name=canary)
+        delegation = give_delegation(
+            actor=world.actor("operator"), receiver=agent.principal, scopes=["tool:papers.search"], audience=["papers"],
+            expires_at=datetime.now(UTC) + timedelta(hours=2), reason=canary,
+        )  # fmt: skip
+        own_role = create_role(actor=shell, slug="own", name=canary, description=canary, permissions=["run.view"])
+        group = create_group(actor=shell, name=canary)
+        add_member(actor=shell, group=group, member=world.people["operator"])
+        crew = create_group(actor=shell, name=f"crew {canary}")
+        grant(actor=shell, principal=crew, role="viewer", target=world.team.target)
+        review = open_review(actor=world.actor("administrator"), target=world.team.target, name=canary)
+        identity_provider = federation.add_provider(
+            actor=shell, slug=f"id-{uuid7().hex[-12:]}", name=canary, issuer="https://id.example.org", client_id=canary,
+            secret=f"secret-{canary}", domains=[f"{uuid7().hex[-12:]}.example"],
+        )  # fmt: skip
+        root = GrantTarget.objects.get(pk=organisation.id)
+        mapping = federation.map_group(
+            actor=shell, provider=identity_provider, group=canary, role="viewer", target=root
+        )
+        invited = invite(
+            actor=world.actor("administrator"), organisation=organisation, email=f"invited-{uuid7()}@example.org",
+            name=canary, role="viewer", target=root,
+        )  # fmt: skip
         world.things = {
+            "identity-providers": identity_provider.id, "group-mappings": mapping.id,
+            "invitations": invited.invitation.id,
+            "roles": own_role.id, "groups": group.id, "reviews": review.id, "review-items": review.items.get().id,
             "teams": world.team.id, "people": world.people["viewer"].id, "services": service.id,
             "grants": Grant.objects.get(principal=world.people["viewer"]).id,
             "api-keys": ApiKey.objects.get(principal=world.people["viewer"]).id, "providers": provider.id,
@@ -194,7 +225,7 @@ def furnish(world: World) -> World:
             "tools": Tool.objects.get(name="papers.search").id, "agents": agent.id, "sessions": run.session_id,
             "artifacts": file.id,
             "runs": run.id, "policies": policy.id, "budgets": budget.id,
-            "schedules": schedule.id, "triggers": trigger.id,
+            "schedules": schedule.id, "triggers": trigger.id, "delegations": delegation.id,
         }  # fmt: skip
     world.things |= judge(run)
     return world

@@ -78,6 +78,11 @@ def make_household(name: str = "Home") -> Household:
     return Household(organisation, owner, member)
 
 
+def away(**options: Any) -> Client:
+    """A browser without cookies at an address of its own, whose failures count for nobody else."""
+    return browser(REMOTE_ADDR=f"2001:db8::{uuid7().hex[-4:]}:{uuid7().hex[-8:-4]}", **options)
+
+
 def browser(**options: Any) -> Client:
     """A browser without cookies."""
     # WhiteNoise warns of a folder that is not there, and here a warning is an error.

@@ -60,6 +60,8 @@ LOOKS: dict[str, Look] = {
     "paused": Look("quiet", "circle-pause", "Paused"),
     "retired": Look("quiet", "history", "Retired"),
     "disabled": Look("quiet", "ban", "Disabled"),
+    "archived": Look("quiet", "history", "Archived"),
+    "left": Look("quiet", "log-out", "Left"),
     # sessions, questions, schedules, workers
     "open": Look("ok", "circle-dot", "Open"),
     "closed": Look("quiet", "lock", "Closed"),

@@ -1,0 +1,70 @@
+"""Invitations: people who were asked to join."""
+
+from typing import Any, ClassVar
+
+from rest_framework import serializers
+
+from console.api.grants import PrincipalName, TargetName
+from foundation.access.guards import UnknownError
+from foundation.access.roles import Permission
+from foundation.api.operations import operation
+from foundation.api.serializers import Body, Shape
+from foundation.api.viewsets import Read, by_name
+from foundation.invitations.models import Invitation, InvitationQuerySet
+from foundation.invitations.services import invite, withdraw_invitation
+from foundation.organisations.models import GrantTarget
+
+
+class InvitationShape(Shape):
+    """Open until it is accepted, withdrawn or too old."""
+
+    target = TargetName()
+    invited_by = PrincipalName()
+
+    class Meta:
+        model = Invitation
+        fields = ["id", "email", "name", "role", "target", "invited_by", "expires_at", "sent_at", "accepted_at",
+                  "withdrawn_at", "created_at"]  # fmt: skip
+
+
+class NewInvitationShape(InvitationShape):
+    """`link` is shown this once, and only if no mail has carried it: hand it over yourself."""
+
+    link = serializers.CharField()
+
+    class Meta(InvitationShape.Meta):
+        fields = [*InvitationShape.Meta.fields, "link"]
+
+
+class Invite(Body):
+    """Who is asked to join, with which role on what; the link lives so many days."""
+
+    email = serializers.EmailField()
+    name = serializers.CharField(max_length=120, allow_blank=True, default="")
+    role = serializers.CharField(max_length=60)
+    target = serializers.UUIDField()
+    days = serializers.IntegerField(min_value=1, max_value=30, default=7)
+
+
+class InvitationEndpoints(Read):
+    """Who was asked to join."""
+
+    rows: ClassVar[Any] = InvitationQuerySet(Invitation).select_related("target", "invited_by")
+    shape = InvitationShape
+    permission = Permission.PERSON_MANAGE
+
+    @operation("Invite somebody", Permission.PERSON_MANAGE, body=Invite, answer=NewInvitationShape, status=201)
+    def create(self, values: Any) -> Invitation:
+        """By mail if this installation sends mail; else the answer holds the link."""
+        self.require()
+        target = GrantTarget.objects.filter(**by_name(GrantTarget, str(values.pop("target")))).first()
+        if target is None:
+            raise UnknownError("target of a grant")
+        invited = invite(actor=self.actor, organisation=self.organisation, target=target, **values)
+        setattr(invited.invitation, "link", invited.link)  # noqa: B010 - for the shape of this one answer
+        return invited.invitation
+
+    @operation("Withdraw an invitation", Permission.PERSON_MANAGE, status=204)
+    def destroy(self, _values: Any) -> None:
+        """Its link opens nothing any more."""
+        withdraw_invitation(actor=self.actor, invitation=self.get_object())

@@ -1,0 +1,102 @@
+"""Settings: what one lets agents do in one's name."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django import forms
+
+from agents.registry.models import Agent, AgentState
+from foundation.access.roles import Permission
+from foundation.delegation.models import DelegationGrant
+from foundation.delegation.services import give_delegation, revoke_delegation
+from foundation.instants import database_now
+from foundation.web.forms import FormPage
+from foundation.web.pages import Act
+
+MOST = 200
+
+
+class DelegationForm(forms.Form):
+    """A new delegation."""
+
+    agent = forms.ChoiceField(help_text="It may act in your name, within what you say here.")
+    scopes = forms.CharField(
+        initial="tool:*",
+        max_length=4_000,
+        help_text="What it may do, parted by blanks: tool:orders.find_order, tool:orders.*, agent:clerk, a permission.",
+    )
+    audience = forms.CharField(
+        max_length=4_000, help_text="At whom, parted by blanks: short names of connectors, or remit."
+    )
+    expires_at = forms.DateTimeField(
+        label="Until", help_text="UTC.", widget=forms.DateTimeInput(attrs={"type": "datetime-local"})
+    )
+    reason = forms.CharField(max_length=300, required=False)
+
+
+class Delegations(FormPage):
+    """Those given to agents that one may see; one gives one's own."""
+
+    permission = Permission.AGENT_VIEW
+    writing = Permission.RUN_START
+    place = "settings"
+    template = "console/delegations.html"
+    form = DelegationForm
+
+    def load(self, **address: Any) -> None:  # noqa: ARG002 - the base's signature
+        """The agents that one may start."""
+        agents = Agent.objects.select_related("principal").permitted(self.actor, Permission.RUN_START)
+        self._agents = {str(one.id): one for one in agents.exclude(state=AgentState.RETIRED).order_by("name")[:MOST]}
+
+    def context(self) -> Mapping[str, Any]:
+        """The newest first."""
+        rows = DelegationGrant.objects.select_related("person", "giver", "receiver")
+        return {
+            "delegations": rows.permitted(self.actor, Permission.AGENT_VIEW).order_by("-id")[:MOST],
+            "now": database_now(),
+            "own": self.actor.principal,
+            "may_give": bool(self._agents),
+            "tab": "delegations",
+        }
+
+    def initial(self) -> dict[str, Any]:
+        """For a day, at Remit itself."""
+        return {"audience": "remit", "expires_at": (database_now() + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M")}
+
+    def make(self, data: Any = None) -> forms.Form:
+        """With the agents."""
+        form = super().make(data)
+        form.fields["agent"] = forms.ChoiceField(
+            choices=[(key, one.name) for key, one in self._agents.items()],
+            help_text="It may act in your name, within what you say here.",
+        )
+        return form
+
+    def done(self, values: Mapping[str, Any]) -> str:
+        """To the list."""
+        agent = self._agents[values["agent"]]
+        give_delegation(
+            actor=self.actor,
+            receiver=agent.principal,
+            scopes=values["scopes"].split(),
+            audience=values["audience"].split(),
+            expires_at=values["expires_at"],
+            reason=values["reason"],
+        )
+        self.say(f"{agent.name} may act in your name.")
+        return "/settings/delegations/"
+
+
+class Revoke(Act):
+    """It counts no longer, nor does what rests on it."""
+
+    permission = Permission.RUN_START
+
+    def act(self, delegation_id: UUID) -> str:
+        """Back to the list."""
+        found = self.found(DelegationGrant.objects.all(), pk=delegation_id)
+        revoke_delegation(actor=self.actor, delegation=found, reason=self.request.POST.get("reason", ""))
+        self.say("The delegation is revoked.")
+        return "/settings/delegations/"

@@ -1,0 +1,1 @@
+"""Single sign-on: an organisation's identity providers, and what their groups mean here."""

@@ -1,0 +1,63 @@
+"""Rotation of API keys: the next key is made while the former still opens, for as long as it takes to bring it out."""
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from foundation.actors import Actor
+from foundation.audit.record import entry, record
+from foundation.errors import ConflictError, InvalidError
+from foundation.identity.models import ApiKey
+from foundation.identity.services import create_api_key
+from foundation.inputs import refuse_agent
+from foundation.instants import database_now
+
+DAY = 24 * 3600  # seconds
+LONGEST_OVERLAP = 30 * DAY
+
+
+@transaction.atomic
+def rotate_api_key(
+    *, actor: Actor, api_key: ApiKey, overlap: int = DAY, expires_at: datetime | None = None
+) -> tuple[ApiKey, str]:
+    """The successor and its secret, which is shown this once; the former key ends after `overlap` seconds.
+
+    The successor has the same name, principal and scopes. Unless `expires_at` is given it lives as long as the former
+    was made to live. Only whoever could make such a key rotates one.
+    """
+    refuse_agent(actor)
+    if not 0 <= overlap <= LONGEST_OVERLAP:
+        raise InvalidError(f"Both keys open for 0 to {LONGEST_OVERLAP // DAY} days: choose within that.", "overlap")
+    former = ApiKey.objects.select_for_update(of=("self",)).select_related("principal").get(pk=api_key.pk)
+    now = database_now()
+    _refuse_dead(former, now)
+    made, secret = create_api_key(
+        actor=actor,
+        principal=former.principal,
+        name=former.name,
+        scopes=tuple(former.scopes),
+        expires_at=expires_at or _as_long(former, now),
+    )
+    ends = now + timedelta(seconds=overlap)
+    former.expires_at = min(former.expires_at, ends) if former.expires_at else ends
+    former.successor = made
+    former.save(update_fields=["expires_at", "successor"])
+    details = {"principal": former.principal_id, "prefix": former.prefix, "successor": made.id,
+               "successor_prefix": made.prefix, "ends_at": former.expires_at}  # fmt: skip
+    record(
+        entry(actor, "key.rotate", target_kind="api_key", target_id=former.id, target_name=former.name, details=details)
+    )
+    return made, secret
+
+
+def _refuse_dead(key: ApiKey, now: datetime) -> None:
+    if key.revoked_at is not None:
+        raise ConflictError(f"The key {key.name} is revoked: make another one.")
+    if key.expires_at is not None and key.expires_at <= now:
+        raise ConflictError(f"The key {key.name} has expired: make another one.")
+    if key.successor_id is not None:
+        raise ConflictError(f"The key {key.name} was rotated already: rotate its successor.")
+
+
+def _as_long(key: ApiKey, now: datetime) -> datetime | None:
+    return now + (key.expires_at - key.created_at) if key.expires_at else None

@@ -1,0 +1,226 @@
+"""Exchanging tokens over HTTP: from a person to an agent, from there to a sub-agent, never to more than was given."""
+
+import base64
+import json
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from django.test import Client
+
+from agents.registry.models import Agent
+from agents.registry.services import activate_agent, create_agent, publish_version, serve_version, suspend_agent
+from foundation.audit.models import AuditEntry
+from foundation.delegation.models import DelegationGrant
+from foundation.delegation.services import give_delegation, narrow_delegation, revoke_delegation
+from foundation.identity.services import suspend_principal
+from foundation.instants import database_now
+from foundation.tenancy.context import tenant
+from tests.foundation.api.fixtures import world
+from tests.foundation.api.world import World, make_organisation
+
+__all__ = ["world"]  # fixtures
+EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+ACCESS, JWT = "urn:ietf:params:oauth:token-type:access_token", "urn:ietf:params:oauth:token-type:jwt"
+READ = "tool:papers.read"
+SEARCH = "tool:papers.search"
+
+
+def _agent(world: World, slug: str) -> Agent:
+    with tenant(world.organisation.id):
+        clerk = Agent.objects.get(slug="clerk")
+        assert clerk.serving is not None
+        made = create_agent(actor=world.shell, team=world.team, slug=slug, name=slug.title(), purpose="",
+                            sponsor=world.people["administrator"])  # fmt: skip
+        version = publish_version(actor=world.shell, agent=made, instructions="x", tools=["papers.search"],
+                                  language_model=clerk.serving.language_model, delegates=[])  # fmt: skip
+        serve_version(actor=world.shell, agent=made, version=version)
+        return activate_agent(actor=world.shell, agent=made)
+
+
+def give(world: World, to: Agent, scopes: list[str], audience: list[str], parent: Any = None) -> DelegationGrant:
+    with tenant(world.organisation.id):
+        return give_delegation(
+            actor=world.actor("operator"), receiver=to.principal, scopes=scopes, audience=audience,
+            expires_at=parent.expires_at if parent else database_now() + timedelta(hours=1), parent=parent,
+        )  # fmt: skip
+
+
+def ask(**fields: Any) -> Any:
+    form = {"grant_type": EXCHANGE, "subject_token_type": ACCESS} | fields
+    sent = urlencode({name: value for name, value in form.items() if value is not None}, doseq=True)
+    return Client().post("/api/v1/token", sent, content_type="application/x-www-form-urlencoded")
+
+
+def read(token: str) -> dict[str, Any]:
+    body = token.split(".")[1]
+    said: dict[str, Any] = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    return said
+
+
+@pytest.fixture
+def clerk(world: World) -> Agent:
+    """The agent of the world, which may search papers."""
+    with tenant(world.organisation.id):
+        return Agent.objects.select_related("principal").get(slug="clerk")
+
+
+def test_from_a_person_to_an_agent(world: World, clerk: Agent) -> None:
+    delegation = give(world, clerk, [SEARCH, READ, "run.view"], ["papers", "remit"])
+    answer = ask(subject_token=world.keys["operator"], requested_actor="clerk", audience="papers")
+    assert answer.status_code == 200, answer.content
+    assert (answer["Cache-Control"], answer["Pragma"]) == ("no-store", "no-cache")
+    said = answer.json()
+    assert (said["token_type"], said["issued_token_type"], said["scope"]) == ("Bearer", JWT, SEARCH)
+    claims = read(said["access_token"])
+    assert 0 < said["expires_in"] == claims["exp"] - claims["iat"] <= 600
+    assert (claims["sub"], claims["aud"], claims["delegation"]) == (str(clerk.pk), "papers", str(delegation.pk))
+    assert claims["on_behalf_of"] == [{"sub": str(world.people["operator"].id), "kind": "person"}]
+    asked = {"token": said["access_token"], "audience": "papers", "once": True}
+    told = world.api("viewer").post("/introspect", asked).json()
+    assert (told["active"], told["sub"], told["scope"]) == (True, str(clerk.pk), SEARCH)
+    assert world.api("viewer").post("/introspect", asked).json() == {"active": False}, "replayed"
+    with tenant(world.organisation.id):
+        entry = AuditEntry.objects.get(action="token.exchange", outcome="ok")
+        assert (entry.actor_id, entry.target_id) == (world.people["operator"].id, clerk.pk)
+
+
+def test_from_an_agent_to_its_sub_agent(world: World, clerk: Agent) -> None:
+    helper = _agent(world, "helper")
+    first = give(world, clerk, [SEARCH, READ], ["papers", "remit"])
+    give(world, helper, [SEARCH], ["papers"], parent=first)
+    mine = ask(subject_token=world.keys["operator"], requested_actor="clerk", audience="remit").json()["access_token"]
+    answer = ask(subject_token=mine, subject_token_type=JWT, requested_actor=str(helper.pk), audience="papers")
+    assert answer.status_code == 200, answer.content
+    claims = read(answer.json()["access_token"])
+    assert [one["sub"] for one in claims["on_behalf_of"]] == [str(clerk.pk), str(world.people["operator"].id)]
+    assert (claims["sub"], claims["scope"]) == (str(helper.pk), SEARCH)
+    assert claims["exp"] <= read(mine)["exp"]
+    again = ask(subject_token=mine, subject_token_type=JWT, requested_actor="helper", audience="papers")
+    assert (again.status_code, again.json()["error_description"]) == (400, "The token was used already.")
+
+
+def test_an_actor_token_proves_which_agent_asks(world: World, clerk: Agent) -> None:
+    helper = _agent(world, "helper")
+    first = give(world, clerk, [SEARCH], ["papers", "remit"])
+    give(world, helper, [SEARCH], ["papers", "remit"])
+    give(world, helper, [SEARCH], ["papers"], parent=first)
+    mine = ask(subject_token=world.keys["operator"], requested_actor="clerk", audience="remit").json()["access_token"]
+    theirs = ask(subject_token=world.keys["operator"], requested_actor="helper", audience="remit").json()
+    proof = {"actor_token": theirs["access_token"], "actor_token_type": JWT}
+    wrong = ask(subject_token=mine, subject_token_type=JWT, requested_actor="clerk", audience="papers", **proof)
+    assert wrong.json()["error"] == "invalid_request"
+    answer = ask(subject_token=mine, subject_token_type=JWT, audience="papers", **proof)
+    assert read(answer.json()["access_token"])["sub"] == str(helper.pk)
+
+
+def test_an_agent_asks_for_less(world: World, clerk: Agent) -> None:
+    with tenant(world.organisation.id):
+        version = publish_version(
+            actor=world.shell,
+            agent=clerk,
+            instructions="x",
+            delegates=[],
+            tools=["papers.search", "papers.read"],
+            language_model=Agent.objects.get(pk=clerk.pk).serving.language_model,
+        )  # type: ignore[union-attr]  # it serves one
+        serve_version(actor=world.shell, agent=clerk, version=version)
+    give(world, clerk, ["tool:papers.*"], ["papers", "remit"])
+    mine = ask(subject_token=world.keys["operator"], requested_actor="clerk", audience="remit").json()
+    assert mine["scope"] == f"{READ} {SEARCH}"
+    answer = ask(subject_token=mine["access_token"], subject_token_type=JWT, audience="papers", scope=READ).json()
+    assert (answer["scope"], read(answer["access_token"])["aud"]) == (READ, "papers")
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "another grant type": ({"grant_type": "client_credentials"}, "unsupported_grant_type"),
+    "no grant type": ({"grant_type": None}, "unsupported_grant_type"),
+    "no subject": ({"subject_token": None}, "invalid_request"),
+    "no type": ({"subject_token_type": None}, "invalid_request"),
+    "another type": ({"subject_token_type": "urn:ietf:params:oauth:token-type:saml2"}, "invalid_request"),
+    "another type wanted": ({"requested_token_type": "urn:ietf:params:oauth:token-type:saml2"}, "invalid_request"),
+    "an unknown key": ({"subject_token": "rk_0123456789_" + "a" * 64}, "invalid_request"),
+    "garbage": ({"subject_token": "garbage"}, "invalid_request"),
+    "no agent": ({"requested_actor": None}, "invalid_request"),
+    "an unknown agent": ({"requested_actor": "nobody"}, "invalid_request"),
+    "an audience that was not given": ({"audience": "bank"}, "invalid_target"),
+    "no audience of two": ({"audience": None}, "invalid_target"),
+    "a scope that was not given": ({"scope": "tool:papers.burn"}, "invalid_scope"),
+    "a scope that the agent has not": ({"scope": READ}, "invalid_scope"),
+    "every scope": ({"scope": "tool:*"}, "invalid_scope"),
+    "twice": ({"scope": [SEARCH, READ]}, "invalid_request"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_not_given_is_not_got(world: World, clerk: Agent, name: str) -> None:
+    give(world, clerk, [SEARCH, READ], ["papers", "remit"])
+    fields, code = REFUSED[name]
+    good = {"subject_token": world.keys["operator"], "requested_actor": "clerk", "audience": "papers"}
+    answer = ask(**(good | fields))
+    assert (answer.status_code, answer.json()["error"]) == (400, code), answer.content
+    assert world.keys["operator"] not in answer.content.decode()
+    assert answer["Cache-Control"] == "no-store"
+
+
+def test_only_a_form_is_read(world: World) -> None:
+    answer = Client().post("/api/v1/token", {"grant_type": EXCHANGE}, content_type="application/json")
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+    assert Client().get("/api/v1/token").status_code == 400
+
+
+def _is_over(world: World, how: str, clerk: Agent, delegation: DelegationGrant) -> None:
+    lead = world.actor("administrator")
+    match how:
+        case "revoked":
+            revoke_delegation(actor=world.actor("operator"), delegation=delegation)
+        case "expired":
+            DelegationGrant.objects.filter(pk=delegation.pk).update(expires_at=database_now())
+        case "narrowed":
+            narrow_delegation(actor=world.actor("operator"), delegation=delegation, scopes=[READ])
+        case "person suspended":
+            suspend_principal(actor=lead, principal=world.people["operator"], reason="Away")
+        case "agent suspended":
+            suspend_agent(actor=lead, agent=clerk, reason="Away")
+        case "sponsor suspended":
+            suspend_principal(actor=world.shell, principal=world.people["administrator"], reason="Away")
+
+
+@pytest.mark.parametrize("how", ["revoked", "expired", "narrowed", "person suspended", "agent suspended",
+                                 "sponsor suspended"])  # fmt: skip
+def test_what_is_over_gives_nothing(world: World, clerk: Agent, how: str) -> None:
+    delegation = give(world, clerk, [SEARCH, READ], ["papers"])
+    form = {"subject_token": world.keys["operator"], "requested_actor": "clerk", "audience": "papers", "scope": SEARCH}
+    assert ask(**form).status_code == 200
+    with tenant(world.organisation.id):
+        _is_over(world, how, clerk, delegation)
+    answer = ask(**form)
+    assert answer.status_code == 400, answer.content
+    with tenant(world.organisation.id):
+        refusals = AuditEntry.objects.filter(action__in=["token.exchange", "key.authenticate"], outcome="denied")
+        assert refusals.exists()
+
+
+def test_what_a_person_may_not_an_agent_gets_from_nobody(world: World, clerk: Agent) -> None:
+    answer = ask(subject_token=world.keys["viewer"], requested_actor="clerk", audience="papers")
+    assert answer.json()["error"] == "invalid_request", "the viewer has given nothing"
+    assert "for you" in answer.json()["error_description"]
+
+
+def test_the_public_keys_and_the_addresses_are_published(world: World) -> None:
+    keys = Client().get("/.well-known/jwks.json")
+    assert keys["Content-Type"] == "application/jwk-set+json"
+    assert [key["crv"] for key in keys.json()["keys"]][:1] == ["Ed25519"]
+    assert all("d" not in key for key in keys.json()["keys"])
+    said = Client().get("/.well-known/oauth-authorization-server").json()
+    assert said["jwks_uri"] == f"{said['issuer']}/.well-known/jwks.json"
+
+
+def test_tokens_of_another_organisation_are_not_active(world: World, clerk: Agent) -> None:
+    give(world, clerk, [SEARCH], ["papers"])
+    token = ask(subject_token=world.keys["operator"], requested_actor="clerk").json()["access_token"]
+    other = make_organisation("other")
+    assert other.api().post("/introspect", {"token": token, "audience": "papers"}).json() == {"active": False}
+    assert world.api().post("/introspect", {"token": token, "audience": "bank"}).json() == {"active": False}
+    assert world.api().post("/introspect", {"token": token, "audience": "papers"}).json()["active"] is True
