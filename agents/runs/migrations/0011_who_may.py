@@ -6,7 +6,7 @@ from foundation.tenancy.operations import TieTenantKey
 
 
 class Migration(migrations.Migration):
-    dependencies = [("delegation", "0001_who_may"), ("runs", "0008_room")]
+    dependencies = [("delegation", "0001_who_may"), ("runs", "0010_lighter")]
 
     operations = [
         migrations.AddField(

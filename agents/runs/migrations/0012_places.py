@@ -53,5 +53,5 @@ DROP TABLE runs_place;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("registry", "0006_by_team"), ("runs", "0010_who_may")]
+    dependencies = [("registry", "0006_by_team"), ("runs", "0011_who_may")]
     operations = [migrations.RunSQL(PLACES, NO_PLACES)]
