@@ -1,15 +1,15 @@
-"""REST endpoints of connectors, tools and credentials."""
+"""REST endpoints of connectors and their tools."""
 
 from typing import Any
 
 from django.conf import settings
 from rest_framework import serializers
 
+from agents.tools.credentials_api import CredentialShape
 from agents.tools.models import Connector, Credential, TokenHeader, Tool
 from agents.tools.services import (
     accept_tool,
     add_connector,
-    add_credential,
     disable_tool,
     identify_calls,
     refresh_tools,
@@ -18,21 +18,6 @@ from foundation.access.roles import Permission
 from foundation.api.operations import operation, verb
 from foundation.api.serializers import Body, Shape
 from foundation.api.viewsets import Read
-
-
-class CredentialShape(Shape):
-    """The name of a sealed secret; the secret is never shown."""
-
-    class Meta:
-        model = Credential
-        fields = ["id", "name", "created_at"]
-
-
-class AddCredential(Body):
-    """`secret` is sealed and never shown again."""
-
-    name = serializers.CharField(max_length=120)
-    secret = serializers.CharField(max_length=10_000, write_only=True, trim_whitespace=False)
 
 
 class ConnectorShape(Shape):
@@ -91,20 +76,6 @@ class ToolShape(Shape):
         model = Tool
         fields = ["id", "name", "connector", "operation", "description", "schema", "effect", "definition_hash",
                   "state", "created_at"]  # fmt: skip
-
-
-class CredentialEndpoints(Read):
-    """Secrets that connectors use."""
-
-    rows = Credential.objects.all()
-    shape = CredentialShape
-    permission = Permission.TOOL_VIEW
-
-    @operation("Add a credential", Permission.TOOL_MANAGE, body=AddCredential, status=201)
-    def create(self, values: Any) -> Credential:
-        """Sealed at once."""
-        self.require()
-        return add_credential(actor=self.actor, **values)
 
 
 class ConnectorEndpoints(Read):

@@ -1,4 +1,4 @@
-"""REST endpoints of policies, their versions, and the decisions that they gave."""
+"""REST endpoints of policies and their versions."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from foundation.access.roles import Permission
 from foundation.api.operations import operation, verb
 from foundation.api.serializers import Body, Shape
 from foundation.api.viewsets import Read
-from governance.policies.models import EnforcementMode, Policy, PolicyDecision, PolicyVersion
+from governance.policies.models import EnforcementMode, Policy, PolicyVersion
 from governance.policies.services import change_mode, create_policy, publish_policy
 from governance.policies.trial import try_act
 
@@ -64,15 +64,6 @@ class TryAct(Body):
     )
     target = serializers.CharField(max_length=160, help_text="Name of the tool; slug of the model or agent.")
     arguments = serializers.DictField(default=dict)
-
-
-class DecisionShape(Shape):
-    """Allow, deny or ask for one act. `policy_effect` is what the policies said, `effect` what was enforced."""
-
-    class Meta:
-        model = PolicyDecision
-        fields = ["id", "run_id", "step", "kind", "name", "effect", "policy_effect", "reasons", "determinants",
-                  "digest", "generation", "facts", "facts_digest", "at"]  # fmt: skip
 
 
 class DeterminantShape(serializers.Serializer[Any]):
@@ -133,12 +124,3 @@ class PolicyEndpoints(Read):
             target=values["target"],
             arguments=values["arguments"],
         )
-
-
-class DecisionEndpoints(Read):
-    """Every decision of the gate."""
-
-    rows = PolicyDecision.objects.all()
-    shape = DecisionShape
-    permission = Permission.POLICY_VIEW
-    filterset_fields = ["run_id", "step", "kind", "name", "effect"]

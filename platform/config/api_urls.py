@@ -8,12 +8,14 @@ from agents.catalogue.api import LanguageModelEndpoints, ProviderEndpoints
 from agents.registry.api import AgentEndpoints
 from agents.runs.api import RunEndpoints
 from agents.runs.artifacts_api import ArtifactEndpoints
+from agents.runs.callbacks_api import CallbackDoor, CallbackEndpoints
+from agents.runs.questions_api import QuestionEndpoints
 from agents.runs.sessions_api import SessionEndpoints
-from agents.runs.waits_api import CallbackDoor, CallbackEndpoints, QuestionEndpoints
 from agents.runs.workers_api import WorkerEndpoints
 from agents.schedules.api import ScheduleEndpoints
 from agents.schedules.trigger_api import TriggerDoor, TriggerEndpoints
-from agents.tools.api import ConnectorEndpoints, CredentialEndpoints, ToolEndpoints
+from agents.tools.api import ConnectorEndpoints, ToolEndpoints
+from agents.tools.credentials_api import CredentialEndpoints
 from console.api.access import AccessEndpoints
 from console.api.audit import AuditEndpoints
 from console.api.delegations import DelegationEndpoints
@@ -22,16 +24,18 @@ from console.api.groups import GroupEndpoints
 from console.api.identity_providers import IdentityProviderEndpoints
 from console.api.invitations import InvitationEndpoints
 from console.api.keys import ApiKeyEndpoints
-from console.api.organisations import OrganisationEndpoints, TeamEndpoints
+from console.api.organisations import OrganisationEndpoints
 from console.api.people import PersonEndpoints, ServiceEndpoints
 from console.api.reviews import ReviewEndpoints
 from console.api.roles import RoleEndpoints
+from console.api.teams import TeamEndpoints
 from console.api.token_exchange import TokenDoor
 from console.api.tokens import IntrospectionEndpoints
 from foundation.api.unknown import UnknownEndpoint
 from governance.approvals.api import ApprovalEndpoints
 from governance.budgets.api import BudgetEndpoints
-from governance.policies.api import DecisionEndpoints, PolicyEndpoints
+from governance.policies.api import PolicyEndpoints
+from governance.policies.decisions_api import DecisionEndpoints
 
 router = SimpleRouter(trailing_slash=False)
 for prefix, endpoints in {

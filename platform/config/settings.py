@@ -165,7 +165,10 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"ScheduleKindEnum": "agents.schedules.models.ScheduleKind"},
+    "ENUM_NAME_OVERRIDES": {
+        "ScheduleKindEnum": "agents.schedules.models.ScheduleKind",
+        "PermissionEnum": "console.api.access.PERMISSIONS",
+    },
 }
 
 AGENTS_GATE = "governance.gate.Doorkeeper"

@@ -11,7 +11,7 @@ OPERATIONS = {"IsolateTenant", "IsolateRecord"}
 OUTSIDE = {
     "identity.User": "a person has one account over all organisations; policies of its own show it to its colleagues",
     "identity.SignInLink": "used before anybody is known; only the system role may touch it",
-    "identity.WebSession": "a person's browser, over all organisations; a policy of its own shows it to its person alone",
+    "identity.WebSession": "a browser of a person, over all organisations; a policy of its own shows it to nobody else",
     "runs.Heartbeat": "a process of ours, of no organisation; requests may only read it",
     "audit.SealPosition": "one row: how far the sealer has come in all logs",
 }

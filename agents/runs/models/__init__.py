@@ -1,9 +1,11 @@
 """Sessions, runs, and their journal. The whole state of every agent's work is in these rows."""
 
-from agents.runs.models.journal import Event, Step, StepKind, StepState
+from agents.runs.models.artifacts import Artifact, Blob
+from agents.runs.models.events import Event
+from agents.runs.models.journal import Step, StepKind, StepState
 from agents.runs.models.processes import WORKER_LOCKS, Heartbeat
 from agents.runs.models.runs import ENDED, Relation, Run, RunState, Wait
-from agents.runs.models.sessions import Artifact, Blob, Session, SessionState, Summary
+from agents.runs.models.sessions import Session, SessionState, Summary
 from agents.runs.models.waits import Callback, InputRequest, InputState
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""The journal: steps and events, numbered in each run and partitioned by the time in its id."""
+"""The journal: steps, numbered in each run and partitioned by the time in its id."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -63,21 +63,3 @@ class Step(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number}. {self.kind} {self.name}"
-
-
-class Event(models.Model):
-    """What is streamed about a run, numbered per run; partitioned like the steps."""
-
-    pk = models.CompositePrimaryKey("run_id", "number")
-    run_id = models.UUIDField()
-    number = models.PositiveIntegerField()
-    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="+")
-    kind = models.CharField(max_length=40)
-    data = models.JSONField(default=dict)
-    at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        ordering = ["run_id", "number"]
-
-    def __str__(self) -> str:
-        return f"{self.number}. {self.kind}"

@@ -24,8 +24,8 @@ HANGS: dict[str, Kind] = {
         Kind.TEAM,
     ),
     **dict.fromkeys(
-        ("connectors", "credentials", "directory", "groups", "language-models", "models", "organisation", "people", "policies",
-         "providers", "services", "tools"),
+        ("connectors", "credentials", "directory", "groups", "language-models", "models", "organisation", "people",
+         "policies", "providers", "services", "tools"),
         Kind.WIDE,
     ),
     **dict.fromkeys(("audit", "workers", "identity-providers", "single-sign-on", "invitations"), Kind.NARROW),

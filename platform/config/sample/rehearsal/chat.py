@@ -25,8 +25,7 @@ def chunks(conversation: Conversation, answer: Answer) -> Iterator[dict[str, Any
         yield _chunk(conversation, delta, None)
     yield _chunk(conversation, {}, _reason(answer))
     if conversation.include_usage:
-        usage = {"usage": _usage(conversation, answer)}
-        yield _envelope(conversation, "chat.completion.chunk", []) | usage
+        yield _envelope(conversation, "chat.completion.chunk", []) | {"usage": _usage(conversation, answer)}
 
 
 def _deltas(conversation: Conversation, answer: Answer) -> Iterator[dict[str, Any]]:

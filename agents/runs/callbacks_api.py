@@ -1,4 +1,4 @@
-"""REST endpoints of what runs wait for: people's answers, and calls from outside."""
+"""REST endpoints of what runs wait for from outside."""
 
 from typing import Any, ClassVar
 from uuid import UUID
@@ -7,46 +7,13 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from agents.runs.builtins.events import address_of
-from agents.runs.models import Callback, InputRequest
-from agents.runs.waits import answer_question, organisation_of, receive_callback, show_secret
+from agents.runs.models import Callback
+from agents.runs.waits import organisation_of, receive_callback, show_secret
 from foundation.access.roles import Permission
 from foundation.api.doors import Call, Door
 from foundation.api.operations import verb
-from foundation.api.serializers import Body, Shape
+from foundation.api.serializers import Shape
 from foundation.api.viewsets import Read
-
-
-class QuestionShape(Shape):
-    """An agent's question. `schema` is the JSON Schema of the form, which `answer` fits."""
-
-    schema = serializers.JSONField()
-
-    class Meta:
-        model = InputRequest
-        fields = [
-            "id", "run", "step", "question", "schema", "state", "answer", "answered_by", "answered_at", "expires_at",
-            "created_at",
-        ]  # fmt: skip
-
-
-class Answer(Body):
-    """`answer` holds the form's fields by name."""
-
-    answer = serializers.DictField()
-
-
-class QuestionEndpoints(Read):
-    """What agents ask people."""
-
-    rows = InputRequest.objects.select_related("run")
-    shape = QuestionShape
-    permission = Permission.RUN_VIEW
-    filterset_fields: ClassVar[list[str]] = ["run", "state"]
-
-    @verb("post", "answer", "Answer a question", Permission.RUN_CONTROL, body=Answer)
-    def answer(self, values: Any) -> InputRequest:
-        """The first answer counts, and the run goes on with it."""
-        return answer_question(actor=self.actor, request=self.get_object(), answer=values["answer"])
 
 
 class CallbackShape(Shape):

@@ -1,0 +1,24 @@
+"""REST endpoints of the decisions that policies gave."""
+
+from foundation.access.roles import Permission
+from foundation.api.serializers import Shape
+from foundation.api.viewsets import Read
+from governance.policies.models import PolicyDecision
+
+
+class DecisionShape(Shape):
+    """Allow, deny or ask for one act. `policy_effect` is what the policies said, `effect` what was enforced."""
+
+    class Meta:
+        model = PolicyDecision
+        fields = ["id", "run_id", "step", "kind", "name", "effect", "policy_effect", "reasons", "determinants",
+                  "digest", "generation", "facts", "facts_digest", "at"]  # fmt: skip
+
+
+class DecisionEndpoints(Read):
+    """Every decision of the gate."""
+
+    rows = PolicyDecision.objects.all()
+    shape = DecisionShape
+    permission = Permission.POLICY_VIEW
+    filterset_fields = ["run_id", "step", "kind", "name", "effect"]
