@@ -15,6 +15,7 @@ from foundation.audit.models import AuditEntry
 from foundation.delegation.models import DelegationGrant
 from foundation.delegation.services import give_delegation, narrow_delegation, revoke_delegation
 from foundation.identity.services import suspend_principal
+from foundation.ids import uuid7
 from foundation.instants import database_now
 from foundation.tenancy.context import tenant
 from tests.foundation.api.fixtures import world
@@ -50,7 +51,12 @@ def give(world: World, to: Agent, scopes: list[str], audience: list[str], parent
 def ask(**fields: Any) -> Any:
     form = {"grant_type": EXCHANGE, "subject_token_type": ACCESS} | fields
     sent = urlencode({name: value for name, value in form.items() if value is not None}, doseq=True)
-    return Client().post("/api/v1/token", sent, content_type="application/x-www-form-urlencoded")
+    return caller().post("/api/v1/token", sent, content_type="application/x-www-form-urlencoded")
+
+
+def caller() -> Client:
+    """Somebody at an address of their own: refusals are counted by the address, over all tests."""
+    return Client(REMOTE_ADDR=f"2001:db8::{uuid7().hex[-4:]}:{uuid7().hex[-8:-4]}")
 
 
 def read(token: str) -> dict[str, Any]:
@@ -61,8 +67,9 @@ def read(token: str) -> dict[str, Any]:
 
 @pytest.fixture
 def clerk(world: World) -> Agent:
-    """The agent of the world, which may search papers."""
+    """The agent of the world, which may search papers, and to which nobody has delegated anything yet."""
     with tenant(world.organisation.id):
+        DelegationGrant.objects.update(revoked_at=database_now())
         return Agent.objects.select_related("principal").get(slug="clerk")
 
 
@@ -165,9 +172,9 @@ def test_what_is_not_given_is_not_got(world: World, clerk: Agent, name: str) -> 
 
 
 def test_only_a_form_is_read(world: World) -> None:
-    answer = Client().post("/api/v1/token", {"grant_type": EXCHANGE}, content_type="application/json")
+    answer = caller().post("/api/v1/token", {"grant_type": EXCHANGE}, content_type="application/json")
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
-    assert Client().get("/api/v1/token").status_code == 400
+    assert caller().get("/api/v1/token").status_code == 400
 
 
 def _is_over(world: World, how: str, clerk: Agent, delegation: DelegationGrant) -> None:
