@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psycopg
 import pytest
 from django.db import Error, connections
 
@@ -53,14 +54,17 @@ class Storm:
         return fault != "kill" or (not self.stalled and self.heard() == len(self.workers))
 
     def heard(self) -> int:
-        """How many workers have said lately that they live, and have not died since."""
-        with superuser() as database:
-            row = database.execute(
-                "SELECT count(*) FROM runs_heartbeat h JOIN pg_locks l ON l.locktype = 'advisory' AND l.classid = %s "
-                "AND l.objid = h.number AND l.granted WHERE h.kind = 'worker' AND h.number <> 0 "
-                "AND h.seen_at > clock_timestamp() - interval '2 s'",
-                [WORKER_LOCKS],
-            ).fetchone()
+        """How many workers have said lately that they live, and have not died since; none while Postgres recovers."""
+        try:
+            with superuser() as database:
+                row = database.execute(
+                    "SELECT count(*) FROM runs_heartbeat h JOIN pg_locks l ON l.locktype = 'advisory' "
+                    "AND l.classid = %s AND l.objid = h.number AND l.granted WHERE h.kind = 'worker' "
+                    "AND h.number <> 0 AND h.seen_at > clock_timestamp() - interval '2 s'",
+                    [WORKER_LOCKS],
+                ).fetchone()
+        except psycopg.OperationalError:
+            return 0
         return int(row[0]) if row else 0
 
     def strike(self, fault: str) -> None:
@@ -199,7 +203,7 @@ def _is_unfinished(place: Storm, deadline: float) -> bool:
         unfinished = place.open_runs()
         place.judge()
         place.watch()
-    except Error:
+    except (Error, psycopg.Error):
         connections.close_all()
         return True
     assert not unfinished or time.monotonic() < deadline, (
