@@ -1,5 +1,6 @@
 """The connections on which groups of commits are written: psycopg itself, prepared statements, no ORM."""
 
+import atexit
 import os
 import threading
 from collections.abc import Iterator, Sequence
@@ -55,6 +56,8 @@ def engine_pool() -> ConnectionPool[Connection[tuple[object, ...]]]:
                 max_idle=60,
                 name="commits",
             )
+            # While its threads still run: from Python 3.13 on, one that is found open at the very end waits in vain.
+            atexit.register(found.close)
         return found
 
 
