@@ -11,6 +11,7 @@ from foundation.access.guards import holds_somewhere
 from foundation.access.models import Grant
 from foundation.access.roles import ROLES, Permission
 from foundation.actors import Actor
+from foundation.identity.authentication import enterable
 from foundation.identity.lookups import memberships_of
 from foundation.organisations.models import Organisation
 from foundation.web.navigation import Group, Place, Shell
@@ -31,13 +32,14 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     values: dict[str, Any] = {"theme": theme_of(request)}
     actor = actor_of(request)
     if (tenant := actor.organisation) is not None:
-        values["shell"] = SimpleLazyObject(lambda: _shell(actor, tenant))
+        values["shell"] = SimpleLazyObject(lambda: _shell(request, actor, tenant))
     return values
 
 
-def _shell(actor: Actor, tenant: UUID) -> Shell:
+def _shell(request: HttpRequest, actor: Actor, tenant: UUID) -> Shell:
     organisation = Organisation.objects.get(pk=tenant)
-    memberships = memberships_of(actor.user) if actor.user else []
+    # A session that one organisation's provider has begun is not told of the person's others.
+    memberships = enterable(memberships_of(actor.user), request.session) if actor.user else []
     others = [(str(one.organisation), one.name) for one in memberships if one.organisation != organisation.pk]
     return Shell(
         organisation=organisation.name,

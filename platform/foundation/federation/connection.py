@@ -186,7 +186,8 @@ class Connection(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # the packa
 
     def _claims(self, said: Mapping[str, Any]) -> Claims:
         email = str(said.get("email") or "").strip().lower()
-        if said.get("email_verified") is False or "@" not in email:
+        # Some providers say it as a word.
+        if str(said.get("email_verified", "")).lower() == "false" or "@" not in email:
             raise InvalidError(f"{self._row.name} vouches for no e-mail address of yours: ask its administrator.")
         groups = said.get(self._row.groups_claim) or ()
         listed = [groups] if isinstance(groups, str) else groups if isinstance(groups, list) else ()

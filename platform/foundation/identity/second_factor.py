@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from allauth.account.utils import url_str_to_user_pk
+from allauth.core.internal.cryptokit import normalize_user_code
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn.internal import auth as webauthn
@@ -97,5 +98,6 @@ def _check_passkey(user: User, answer: str) -> bool:
 def _is_first(user: User, used: Authenticator, code: str) -> bool:
     if used.type == Authenticator.Type.RECOVERY_CODES:
         return True
-    name: Any = f"code {user.id} {code}"
+    # As it is compared: "123 456" and "123-456" are the code 123456 once more.
+    name: Any = f"code {user.id} {normalize_user_code(code)}"
     return count_attempt(hashlib.sha256(name.encode("utf-8", "replace")).hexdigest(), _REUSE)[0] == 1

@@ -11,6 +11,7 @@ from foundation.audit.record import entry, record
 from foundation.identity.lookups import seeing_as
 from foundation.identity.models import WebSession
 from foundation.identity.requests import address_of
+from foundation.identity.step_up import refuse_foreign
 
 NAME = 200  # characters of what a browser calls itself
 
@@ -46,6 +47,7 @@ def end_others(user: UUID, key: str) -> int:
 @transaction.atomic
 def end_session(*, actor: Actor, session: WebSession) -> None:
     """Sign a browser of one's own out, at once."""
+    refuse_foreign(actor)
     Session.objects.filter(session_key=session.key).delete()
     session.delete()
     details = {"browser": session.browser, "address": session.address}
@@ -56,6 +58,7 @@ def end_session(*, actor: Actor, session: WebSession) -> None:
 @transaction.atomic
 def end_other_sessions(*, actor: Actor, user: UUID, key: str) -> int:
     """Sign all browsers of one's own out but this one."""
+    refuse_foreign(actor)
     ended = end_others(user, key)
     record(entry(actor, "person.end_session", target_kind="person", target_id=actor.user, target_name=actor.name,
                  details={"ended": ended}))  # fmt: skip

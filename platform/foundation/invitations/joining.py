@@ -58,6 +58,9 @@ def join_as_new(request: HttpRequest, token: str, *, name: str, password: str) -
         user = user_by_email(row.email)
         if user is None:
             raise InvalidError("The person could not be made: try again.")
+        if user.has_usable_password():
+            # Since the link was looked at, the address has become somebody's: whose password is not overwritten.
+            raise InvalidError(f"{row.email} is known here: sign in first, then open the link again.")
         change_password(actor=actor, user=user, password=password)
     begin_session(request, user, AuthenticationMethod.PASSWORD, email=row.email)
 

@@ -56,13 +56,14 @@ def test_whom_the_provider_does_not_vouch_for_stays_out(
     for claims, said in (
         ({"email": "a@elsewhere.example"}, "its domain is not among those entered"),
         ({"email": f"a@{domain}", "email_verified": False}, "vouches for no e-mail address"),
+        ({"email": f"a@{domain}", "email_verified": "false"}, "vouches for no e-mail address"),
         ({"name": "No address"}, "vouches for no e-mail address"),
     ):
         real_provider.knows(subject, **claims)
         answer = come_in(away(), real_provider, provider.slug, subject)
         assert answer.status_code == 422
         assert said in answer.content.decode()
-    assert len(household.entries("person.sign_in", "denied")) == 3
+    assert len(household.entries("person.sign_in", "denied")) == 4
 
 
 def test_nobody_new_comes_in_where_the_provider_makes_no_people(
@@ -118,7 +119,12 @@ def test_a_provider_opens_its_own_organisation_and_nothing_of_the_person(
     new = "another long walk by the sea"
     answer = client.post("/settings/password/", {"password": new, "again": new})
     assert "it keeps how you sign in" in answer.content.decode()
-    assert away().post("/sign-in/", {"email": f"victim@{domain}", "password": PASSWORD}).status_code == 303
+    elsewhere = away()
+    assert elsewhere.post("/sign-in/", {"email": f"victim@{domain}", "password": PASSWORD}).status_code == 303
+    assert other.organisation.name not in client.get("/settings/security/").content.decode()
+    client.post("/settings/security/sessions/end/")
+    actor = who(elsewhere)
+    assert actor is not None, "A provider's session signs nobody out elsewhere."
 
 
 def test_where_it_is_required_no_password_opens_the_organisation(

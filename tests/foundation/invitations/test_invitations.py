@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.conf import settings as product
 from django.core import mail
-from django.test import Client
+from django.test import Client, RequestFactory
 
 from foundation.access.models import Grant, permissions_on
 from foundation.access.services import grant, withdraw
@@ -17,6 +17,8 @@ from foundation.identity.authentication import actor_of_session
 from foundation.identity.models import Membership
 from foundation.identity.services import suspend_principal
 from foundation.ids import uuid7
+from foundation.invitations import joining
+from foundation.invitations.joining import invitation_of
 from foundation.invitations.models import Invitation
 from foundation.invitations.services import Invited, invite, withdraw_invitation
 from foundation.organisations.models import GrantTarget
@@ -94,6 +96,21 @@ def test_a_link_counts_once(door: Door):
     assert away().post(path(invited), JOINING).status_code == 303
     assert away().get(path(invited)).status_code == 404
     assert away().post(path(invited), JOINING).status_code == 404
+
+
+def test_who_became_somebody_meanwhile_keeps_the_password(door: Door, monkeypatch: pytest.MonkeyPatch):
+    """Between the look at the link and the joining, the address may become somebody's by another link."""
+    invited, other = door.ask(), Door(make_household("Elsewhere"), door.email).ask()
+    token = path(invited).split("/")[-2]
+    looked_at = invitation_of(token)
+    assert looked_at is not None
+    assert looked_at.fresh
+    assert away().post(path(other), JOINING).status_code == 303
+    monkeypatch.setattr(joining, "invitation_of", lambda _token: looked_at)
+    with pytest.raises(InvalidError, match="is known here"):
+        joining.join_as_new(RequestFactory().post("/"), token, name="Mallory", password="another long walk by the sea")
+    assert door.email not in door.members()
+    assert away().post("/sign-in/", {"email": door.email, "password": PASSWORD}).status_code == 303
 
 
 def test_withdrawn_old_and_replaced_links_open_nothing(door: Door):
