@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 from rest_framework import serializers
 
 from agents.registry.models import Agent
+from agents.runs.remit import delegation_named
 from console.api.grants import PrincipalName
-from foundation.access.guards import UnknownError
 from foundation.access.roles import Permission
 from foundation.api.operations import operation, verb
 from foundation.api.serializers import Body, Reason, Shape
@@ -64,11 +64,7 @@ class DelegationEndpoints(Read):
     def create(self, values: Any) -> DelegationGrant:
         """Nothing that you may not do yourself."""
         agent = self.find(Agent.objects.select_related("principal"), values.pop("agent"))
-        parent = values.pop("parent")
-        if parent is not None:
-            parent = DelegationGrant.objects.filter(pk=parent, person_id__in=[self.actor.principal]).first()
-            if parent is None:
-                raise UnknownError("delegation")
+        parent = delegation_named(self.actor, values.pop("parent"))
         return give_delegation(actor=self.actor, receiver=agent.principal, parent=parent, **values)
 
     @verb("post", "narrow", "Narrow a delegation", Permission.RUN_START, body=NarrowDelegation)

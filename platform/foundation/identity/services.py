@@ -7,7 +7,7 @@ from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 
 from foundation.actors import Actor, ActorKind
@@ -18,6 +18,7 @@ from foundation.identity.models import ApiKey, Membership, Principal, PrincipalK
 from foundation.identity.step_up import refuse_foreign, require_fresh
 from foundation.identity.tokens import digest, new_key, new_link_token
 from foundation.inputs import checked_text, refuse_agent
+from foundation.instants import database_now
 from foundation.organisations.models import Organisation
 
 LONGEST_LINK = 24 * 60  # minutes
@@ -55,7 +56,10 @@ def create_service(*, actor: Actor, organisation: Organisation, name: str) -> Pr
 
 @transaction.atomic
 def suspend_principal(*, actor: Actor, principal: Principal, reason: str) -> Principal:
-    """From now on it may not act: its web sessions and API keys are refused."""
+    """From now on it may not act: its web sessions and API keys are refused.
+
+    Doors call `foundation.access.people.stop_person`, which keeps the last administrator.
+    """
     if principal.id == actor.principal:
         raise InvalidError("You cannot suspend yourself: ask another administrator.")
     return _change_state(actor, principal, PrincipalState.SUSPENDED, checked_text(reason, 300, "reason"))
@@ -80,7 +84,7 @@ def create_api_key(
     refuse_agent(actor)
     require_fresh(actor)
     _refuse_key_for(actor, principal, scopes)
-    if expires_at is not None and expires_at <= _database_now():
+    if expires_at is not None and expires_at <= database_now():
         raise InvalidError("The key would have expired already: choose a later day.", "expires_at")
     made = new_key()
     key = ApiKey.objects.create(
@@ -104,7 +108,7 @@ def revoke_api_key(*, actor: Actor, api_key: ApiKey) -> ApiKey:
     key = ApiKey.objects.select_for_update().get(pk=api_key.pk)
     if key.revoked_at is not None:
         raise ConflictError(f"The key {key.name} is revoked already.")
-    key.revoked_at = _database_now()
+    key.revoked_at = database_now()
     key.save(update_fields=["revoked_at"])
     record(
         entry(actor, "key.revoke", target_kind="api_key", target_id=key.id, target_name=key.name,
@@ -192,14 +196,6 @@ def _about_link(actor: Actor, user: User, organisation: UUID | None, minutes: in
         details={"minutes": minutes},
         organisation=organisation,
     )
-
-
-def _database_now() -> datetime:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT now()")
-        row = cursor.fetchone()
-    now: datetime = row[0]
-    return now
 
 
 def _about(actor: Actor, action: str, principal: Principal, reason: str = "") -> Entry:
