@@ -94,10 +94,12 @@ class Books:
         books = cls()
         holds = {one.decision: held_here.find(one.decision) for one in settlements}
         books.holds = {decision: hold for decision, hold in holds.items() if hold is not None}
-        if len(books.holds) < len(settlements):
+        paid = list(filter(_is_paid, actions))
+        # Without a lineage the budgets of teams above would go unasked: `wanted` looks for them.
+        if len(books.holds) < len(settlements) or not all(action.lineage for action in paid):
             return None
         opened = {action.run for action in actions if action.kind is ActionKind.RUN_START}
-        for action in filter(_is_paid, actions):
+        for action in paid:
             books._lineages[action.agent] = action.lineage
             for organisation, kind, scope in books._keys_of(action):
                 if scope in books.scopes or scope in opened:
@@ -132,7 +134,7 @@ class Books:
     def lock(self, cursor: Cursor, found: Any) -> None:
         """Take in what LOCKED_ROWS said; begin the month where it has not begun."""
         self._take_in(found)
-        if any(row.is_past for row in self.rows.values() if row.scope_id in self.scopes):
+        if any(row.is_past and row.pays for row in self.rows.values()):
             cursor.execute(ROLL_OVER, self.parameters)
             cursor.execute(f"WITH {LOCKED} SELECT {LOCKED_ROWS}", self.parameters)
             self._take_in(cursor.fetchone()[0])
@@ -217,14 +219,13 @@ class Books:
             batch.answer("all settled", ALL_SETTLED)
 
     def _take_in(self, found: Any) -> None:
-        wanted = set(self.parameters["scopes"])
         self.rows, self.scopes = {}, {}
-        for identifier, scope, scope_id, currency, free, overrun, is_past in _plain(found) or ():
-            row = _Row(UUID(identifier), scope, UUID(scope_id), currency, free, overrun, is_past)
+        for identifier, scope, scope_id, currency, free, overrun, is_past, pays in _plain(found) or ():
+            row = _Row(UUID(identifier), scope, UUID(scope_id), currency, free, overrun, is_past, pays)
             self.rows[row.id] = row
-            if row.scope_id in wanted:
+            if pays:
                 self.scopes.setdefault(row.scope_id, []).append(row)
-        for scope in wanted:
+        for scope in self.parameters["scopes"]:
             rows = self.scopes.get(scope, ())
             places_here.keep(scope, tuple(Place(row.id, row.scope, row.currency) for row in rows))
 

@@ -2,21 +2,25 @@
 
 from foundation.batches import few
 
-# Of a monthly budget the latest row counts; if it is of a month gone by, this month's has to be made first.
+# Of a monthly budget the latest row counts; if it is of a month gone by, this month's has to be made first. Those
+# that hold money for calls in flight (`ids`) may be of a month gone by: these are settled there, and no more is paid.
 LOCKED = """
-wanted AS MATERIALIZED (
+paying AS MATERIALIZED (
     SELECT b.id FROM unnest(%(organisations)s::uuid[], %(kinds)s::text[], %(scopes)s::uuid[]) AS g(o, k, s)
     JOIN budgets_budget b ON b.organisation_id = g.o AND b.scope = g.k AND b.scope_id = g.s
         AND (b.period = 'total' OR b.starts_at = (
             SELECT max(m.starts_at) FROM budgets_budget m WHERE m.organisation_id = g.o AND m.scope = g.k
-                AND m.scope_id = g.s AND m.period = 'month' AND m.starts_at <= clock_timestamp()))
-    UNION SELECT unnest(%(ids)s::uuid[])),
+                AND m.scope_id = g.s AND m.period = 'month' AND m.starts_at <= clock_timestamp()))),
+wanted AS MATERIALIZED (SELECT id FROM paying UNION SELECT unnest(%(ids)s::uuid[])),
 locked AS MATERIALIZED (SELECT id, scope, scope_id, currency, "limit" - settled - reserved AS free, overrun,
         period = 'month' AND starts_at < date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'
             AS is_past
     FROM budgets_budget WHERE id IN (SELECT id FROM wanted) ORDER BY id FOR UPDATE)
 """
-LOCKED_ROWS = "(SELECT json_agg(json_build_array(id, scope, scope_id, currency, free, overrun, is_past)) FROM locked)"
+LOCKED_ROWS = """
+(SELECT json_agg(json_build_array(id, scope, scope_id, currency, free, overrun, is_past, id IN (SELECT id FROM paying)))
+FROM locked)
+"""
 
 ROLL_OVER = """
 INSERT INTO budgets_budget (id, organisation_id, scope, scope_id, target_id, period, starts_at, currency, "limit",

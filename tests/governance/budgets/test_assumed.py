@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connections
+from django.db.models import F
 from psycopg.errors import DivisionByZero
 
 from agents.gate import Action, ActionKind, Settlement
@@ -114,11 +116,46 @@ def test_a_settlement_is_assumed_once(house: Any) -> None:
     assert (whole.reserved, whole.settled) == (0, EURO // 2)
 
 
+def test_a_call_in_flight_at_the_turn_of_a_month_is_settled_in_the_former_and_the_next_is_held_in_the_new(
+    house: Any,
+) -> None:
+    limit(house, 10 * EURO)
+    first = act(house)
+    with engine_transaction() as cursor:
+        engine.open_run_budget(cursor, first)
+        assert engine.reserve(cursor, first) == ""
+    with house.in_tenant():
+        Budget.objects.filter(period="month").update(starts_at=F("starts_at") - timedelta(days=40))
+    half = Settlement(organisation=first.organisation, decision=first.decision, run=first.run, cost=EURO // 2)
+    second, third = act(house, run=first.run), act(house, run=first.run)
+    assert not assume([second], [half]), "the month that is known has gone by"
+    with engine_transaction() as cursor:
+        books = engine.Books.opened(cursor, [second], [half])
+        assert (books.settle(half), books.reserve(second)) == (EURO // 2, "")
+        batch = Batch(cursor)
+        books.write(batch)
+        batch.flush()
+    assert assume([third], []), "only the new month pays"
+    with house.in_tenant():
+        months = Budget.objects.filter(scope="organisation").order_by("starts_at")
+        assert [(row.settled, row.reserved) for row in months] == [(EURO // 2, 0), (0, 2 * EURO)]
+
+
 def test_nothing_is_assumed_of_a_scope_that_nobody_has_seen(house: Any) -> None:
     limit(house, 10 * EURO)
     action = act(house)
     assert places_here.find(action.run) is None
     assert engine.Books.assumed([action], []) is None
+
+
+def test_nothing_is_assumed_of_an_act_that_does_not_say_who_is_above_its_agent(house: Any) -> None:
+    limit(house, 10 * EURO)
+    action = act(house)
+    with engine_transaction() as cursor:
+        engine.open_run_budget(cursor, action)
+        assert engine.reserve(cursor, action) == ""
+    assert engine.Books.assumed([act(house, run=action.run)], []) is not None
+    assert engine.Books.assumed([act(house, run=action.run, lineage=())], []) is None
 
 
 def act(house: Any, **changes: Any) -> Action:
@@ -128,6 +165,7 @@ def act(house: Any, **changes: Any) -> Action:
         "team": house.team.id, "agent": house.agent.id, "agent_slug": "worker", "agent_version": uuid7(),
         "agent_version_hash": "h", "principals": (house.agent.id,), "session": None, "run": uuid7(), "step": 1,
         "target": "small", "estimate": EURO, "run_budget": 1_000 * EURO,
+        "lineage": (house.agent.id, house.team.id, house.organisation.id),
     }  # fmt: skip
     return Action(**given | changes)
 
