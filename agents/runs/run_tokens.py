@@ -43,7 +43,8 @@ def token_for(work: Work, tool: Tool) -> RunToken | None:
     word = f"tool:{tool.name}"
     if not covers(remit.rights, word):
         lacking = next((link for link in remit.links if not covers(link.rights, word)), None)
-        raise NoRightsError(f"{tool.name} may not be called any more. {lacking.name}: {lacking.why}" if lacking else "")
+        why = f" {lacking.name}: {lacking.why}" if lacking else ""
+        raise NoRightsError(f"{tool.name} may not be called any more.{why}")
     claims = Claims(
         agent=work.agent.principal_id,
         agent_slug=work.agent.slug,
