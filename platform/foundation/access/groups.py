@@ -4,9 +4,9 @@ from uuid import UUID
 
 from django.db import transaction
 
-from foundation.access.models import Grant, permissions_on
-from foundation.access.roles import Permission
-from foundation.actors import Actor, ActorKind
+from foundation.access.models import Grant
+from foundation.access.strength import refuse_stronger
+from foundation.actors import Actor
 from foundation.audit.record import Entry, entry, record
 from foundation.errors import ConflictError, InvalidError
 from foundation.identity.models import GroupMember, Principal, PrincipalKind, PrincipalState
@@ -69,7 +69,8 @@ def add_member(*, actor: Actor, group: Principal, member: Principal, source: str
     if GroupMember.objects.filter(group=found, member=member).exists():
         raise ConflictError(f"{member.name} is in {found.name} already.")
     if source == LOCAL:
-        _refuse_stronger(actor, found, member)
+        # Nobody gives by a seat in a group what they could not give by a grant.
+        refuse_stronger(actor, found, for_another=member.id != actor.principal, field="member")
     made = GroupMember.objects.create(
         organisation_id=found.organisation_id, group=found, member=member, source=source
     )  # fmt: skip
@@ -100,20 +101,6 @@ def _locked(actor: Actor, group: Principal, *, by_source: bool = False) -> Princ
     if found.directory and not by_source:
         raise ConflictError(f"A directory keeps {found.name} over SCIM: change it there.")
     return found
-
-
-def _refuse_stronger(actor: Actor, group: Principal, member: Principal) -> None:
-    """Nobody gives by a seat in a group what they could not give by a grant."""
-    if actor.kind is ActorKind.SYSTEM:
-        return
-    for one in Grant.objects.live().filter(principal=group).select_related("target", "custom_role"):
-        own = permissions_on(actor, one.target_id)
-        lacking = one.permissions - own
-        if Permission.ORGANISATION_MANAGE in own and member.id != actor.principal:
-            lacking -= {Permission.AUDIT_READ_BODIES}
-        if lacking:
-            message = f"{group.name} may do what you may not on {one.target.name} ({min(lacking)})."
-            raise InvalidError(message, "member")
 
 
 def _named(organisation: UUID, name: str) -> bool:

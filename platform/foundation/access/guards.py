@@ -5,7 +5,8 @@ from uuid import UUID
 
 from django.db import models
 
-from foundation.access.models import Grant, PermittedQuerySet, permissions_on
+from foundation.access.models import PermittedQuerySet, permissions_on
+from foundation.access.reach import reach_of
 from foundation.access.roles import ROLES, Permission
 from foundation.actors import Actor, ActorKind
 
@@ -40,9 +41,7 @@ def holds_somewhere(actor: Actor, permission: str) -> bool:
     """Whether the actor holds a permission on anything; which rows it covers is the queryset's word."""
     if actor.scopes is not None and permission not in actor.scopes:
         return False
-    if actor.kind is ActorKind.SYSTEM:
-        return True
-    return actor.principal is not None and Grant.objects.live().of(actor).holding(permission).exists()
+    return actor.kind is ActorKind.SYSTEM or reach_of(actor, permission).somewhere
 
 
 def find(rows: PermittedQuerySet[M], actor: Actor, permission: str, **lookup: Any) -> M:

@@ -83,8 +83,12 @@ class Grant(TenantModel):
     @property
     def permissions(self) -> frozenset[str]:
         """What its role may do, built in or custom."""
-        custom = self.custom_role
-        return frozenset(custom.permissions) if custom else frozenset(map(str, ROLES.get(self.role, ())))
+        return held_by(self.role, self.custom_role)
+
+
+def held_by(role: str, custom: Role | None) -> frozenset[str]:
+    """What a role may do: the custom one, or else the built-in one of this short name."""
+    return frozenset(custom.permissions) if custom else frozenset(map(str, ROLES.get(role, ())))
 
 
 class Holding(UserObjectPermissionBase, TenantModel):

@@ -5,8 +5,9 @@ from uuid import UUID
 
 from django.db import transaction
 
-from foundation.access.models import Grant, GrantQuerySet, Role, permissions_on
+from foundation.access.models import Grant, GrantQuerySet, Role, held_by
 from foundation.access.roles import ROLES, Permission
+from foundation.access.strength import lacking
 from foundation.actors import Actor, ActorKind
 from foundation.audit.record import Entry, entry, record
 from foundation.errors import ConflictError, InvalidError
@@ -34,7 +35,7 @@ def grant(
     """
     refuse_agent(actor)
     custom = _role_named(role, target.organisation_id)
-    _refuse(actor, role, _held_by(role, custom), target, principal)
+    _refuse(actor, role, held_by(role, custom), target, principal)
     reason = checked_optional(reason, 300, "reason")
     if principal.kind == PrincipalKind.AGENT:
         raise InvalidError("An agent gets no role: policies say what it may do.", "principal")
@@ -94,19 +95,10 @@ def _role_named(slug: str, organisation_id: UUID) -> Role | None:
     return own[slug]
 
 
-def _held_by(slug: str, custom: Role | None) -> frozenset[str]:
-    return frozenset(custom.permissions) if custom else frozenset(map(str, ROLES[slug]))
-
-
 def _refuse(actor: Actor, role: str, held: frozenset[str], target: GrantTarget, principal: Principal) -> None:
     refuse_agent(actor)
-    own = permissions_on(actor, target.id)
-    lacking = held - own
-    if Permission.ORGANISATION_MANAGE in own and not _is_self(actor, principal):
-        # Whoever administers names the auditors, but is none: somebody must, and nobody names themselves.
-        lacking -= {Permission.AUDIT_READ_BODIES}
-    if lacking:
-        raise InvalidError(f"The role {role} may do what you may not on {target.name} ({min(lacking)}).", "role")
+    if missing := lacking(actor, held, target.id, for_another=not _is_self(actor, principal)):
+        raise InvalidError(f"The role {role} may do what you may not on {target.name} ({min(missing)}).", "role")
     if Permission.GRANT_MANAGE in held:
         require_fresh(actor)  # a role that gives roles
 
