@@ -70,8 +70,7 @@ def _standing(target: GrantTarget, permission: str) -> GrantQuerySet:
 
 
 def _paths(target: GrantTarget, pairs: Iterable[tuple[Principal, Grant]]) -> Iterator[Path]:
-    above = {one.id: one for one in GrantTarget.objects.filter(id__in=target.lineage)}
-    line = sorted(above.values(), key=lambda node: len(node.lineage))
+    line = sorted(GrantTarget.objects.filter(id__in=target.lineage), key=lambda node: len(node.lineage))
     ordered = sorted(pairs, key=lambda pair: (-len(pair[1].target.lineage), pair[1].role))
     for principal, grant in ordered:
         nodes = tuple(node for node in line if len(node.lineage) >= len(grant.target.lineage))

@@ -79,10 +79,8 @@ def close_review(*, actor: Actor, review: Review) -> Review:
     """The end of a review: nothing in it is open any more. What ended by itself meanwhile is marked so."""
     refuse_agent(actor)
     found = _locked(review)
-    live = Grant.objects.live().filter(pk__in=found.items.filter(verdict=Verdict.OPEN).values("grant"))
-    standing = set(live.values_list("pk", flat=True))
     left = found.items.filter(verdict=Verdict.OPEN)
-    if still := left.filter(grant__in=standing).count():
+    if still := left.filter(grant__in=Grant.objects.live().values("pk")).count():
         raise ConflictError(f"{still} grant{'s are' if still > 1 else ' is'} still open: attest or revoke each first.")
     left.update(verdict=Verdict.GONE, decided_at=Now())
     found.closed_at = timezone.now()
@@ -124,8 +122,8 @@ def _decidable(actor: Actor, item: ReviewItem) -> ReviewItem:
     if found.verdict != Verdict.OPEN:
         raise ConflictError(f"This grant is {found.verdict} already.")
     own = {found.principal_id, *GroupMember.objects.filter(group=found.principal).values_list("member_id", flat=True)}
-    me = [one for one in own if one == actor.principal]
-    if me and administrators(found.organisation_id).exclude(principal_id__in=me).exists():
+    administer = administrators(found.organisation_id)
+    if actor.principal in own and administer.exclude(principal=actor.principal).exists():
         raise InvalidError("This is your own access: somebody else decides on it.")
     return found
 
