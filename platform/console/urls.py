@@ -1,6 +1,6 @@
 """Addresses of the console's own pages, and of those that show agents and governance together."""
 
-from django.urls import include, path, re_path
+from django.urls import include, path
 
 from console.views import (
     access,
@@ -96,16 +96,13 @@ urlpatterns = [
     path("settings/directory/", directory.Directory.as_view(), name="directory"),
     path("settings/teams/", teams.Teams.as_view(), name="teams"),
     path("settings/teams/<uuid:team_id>/", team.TeamPage.as_view(), name="team"),
-    re_path(
-        r"^settings/teams/(?P<team_id>[0-9a-f-]{36})/(?P<verb>archive|unarchive)/$",
-        team.TeamAct.as_view(),
-        name="team-act",
-    ),
+    path("settings/teams/<uuid:team_id>/archive/", team.Archive.as_view(), name="team-archive"),
+    path("settings/teams/<uuid:team_id>/unarchive/", team.Unarchive.as_view(), name="team-unarchive"),
     path("settings/roles/", roles.Grants.as_view(), name="roles"),
     path("settings/roles/own/", roles.OwnRoles.as_view(), name="own-roles"),
     path("settings/roles/own/<uuid:role_id>/", roles.OwnRole.as_view(), name="own-role"),
     path("settings/roles/own/<uuid:role_id>/delete/", roles.DeleteRole.as_view(), name="own-role-delete"),
-    path("settings/roles/<uuid:grant_id>/withdraw/", teams.Withdraw.as_view(), name="grant-withdraw"),
+    path("settings/roles/<uuid:grant_id>/withdraw/", roles.Withdraw.as_view(), name="grant-withdraw"),
     path("settings/groups/", groups.Groups.as_view(), name="groups"),
     path("settings/groups/<uuid:group_id>/", groups.Group.as_view(), name="group"),
     path("settings/groups/<uuid:group_id>/end/", groups.EndGroup.as_view(), name="group-end"),
@@ -118,11 +115,8 @@ urlpatterns = [
     path("settings/reviews/", reviews.Reviews.as_view(), name="reviews"),
     path("settings/reviews/<uuid:review_id>/", reviews.ReviewPage.as_view(), name="review"),
     path("settings/reviews/<uuid:review_id>/close/", reviews.Close.as_view(), name="review-close"),
-    re_path(
-        r"^settings/reviews/(?P<review_id>[0-9a-f-]{36})/(?P<item_id>[0-9a-f-]{36})/(?P<decision>attest|revoke)/$",
-        reviews.Decide.as_view(),
-        name="review-decide",
-    ),
+    path("settings/reviews/<uuid:review_id>/<uuid:item_id>/attest/", reviews.Attest.as_view(), name="review-attest"),
+    path("settings/reviews/<uuid:review_id>/<uuid:item_id>/revoke/", reviews.Revoke.as_view(), name="review-revoke"),
     path("settings/tokens/", keys.Keys.as_view(), name="keys"),
     path("settings/tokens/<uuid:key_id>/rotate/", keys.Rotate.as_view(), name="key-rotate"),
     path("settings/tokens/<uuid:key_id>/revoke/", keys.Revoke.as_view(), name="key-revoke"),

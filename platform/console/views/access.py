@@ -1,7 +1,5 @@
 """Settings: why may somebody do this here, and who may do this here?"""
 
-from uuid import UUID
-
 from django import forms
 from django.http import HttpRequest, HttpResponse
 
@@ -48,9 +46,5 @@ class Access(Page):
             person = names.get(form.cleaned_data["principal"])
             paths = why(person, target, wanted) if person else who(target, wanted)
             context |= {"target": target, "wanted": wanted, "person": person, "paths": paths[:MOST],
-                        "people": _distinct([path.principal.id for path in paths])}  # fmt: skip
+                        "people": len({path.principal.id for path in paths})}  # fmt: skip
         return self.render(context)
-
-
-def _distinct(identifiers: list[UUID]) -> int:
-    return len(set(identifiers))

@@ -10,7 +10,6 @@ from django.http import HttpRequest, HttpResponse
 
 from console.api.keys import KeyQuerySet, refuse_stronger_service
 from console.forms import KeyForm
-from foundation.access.guards import UnknownError
 from foundation.access.roles import Permission
 from foundation.errors import ConflictError, InvalidError
 from foundation.identity.keys import rotate_api_key
@@ -115,11 +114,7 @@ class Revoke(Act):
 
 
 def _key(page: Page, identifier: UUID) -> ApiKey:
-    rows = KeyQuerySet(ApiKey).permitted(page.actor, page.named).select_related("principal")
-    found = rows.filter(pk=identifier).first()
-    if found is None:
-        raise UnknownError("API key")
-    return found
+    return page.found(KeyQuerySet(ApiKey).select_related("principal"), pk=identifier)
 
 
 def _overlap(request: HttpRequest) -> int:

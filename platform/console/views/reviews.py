@@ -1,6 +1,6 @@
 """Settings: access reviews."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -9,10 +9,9 @@ from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from console.api.reviews import DECISIONS
 from foundation.access.guards import UnknownError
 from foundation.access.models import PermittedQuerySet, Review, ReviewItem, Verdict
-from foundation.access.reviews import close_review, open_review
+from foundation.access.reviews import attest, close_review, open_review, revoke
 from foundation.access.roles import Permission
 from foundation.web.forms import FormPage
 from foundation.web.listing import exported
@@ -96,19 +95,26 @@ class ReviewPage(Page):
         return self.render({"review": review, "items": rows, "left": left, "why_not": why_not, "tab": "reviews"})
 
 
-class Decide(Act):
-    """A grant under review is attested or withdrawn."""
+class Attest(Act):
+    """A grant under review is still needed."""
 
     permission = Permission.GRANT_MANAGE
+    decide: Callable[..., ReviewItem] = staticmethod(attest)
 
-    def act(self, review_id: UUID, item_id: UUID, decision: str) -> str:
+    def act(self, review_id: UUID, item_id: UUID) -> str:
         """Back to the review."""
         review = self.found(REVIEWS, id=review_id)
         item = ReviewItem.objects.select_related("review", "principal").filter(review=review, pk=item_id).first()
         if item is None:
             raise UnknownError("item of this review")
-        DECISIONS[decision](actor=self.actor, item=item, note=self.request.POST.get("note", ""))
+        self.decide(actor=self.actor, item=item, note=self.request.POST.get("note", ""))
         return f"{LIST}{review.id}/"
+
+
+class Revoke(Attest):
+    """A grant under review is withdrawn."""
+
+    decide = staticmethod(revoke)
 
 
 class Close(Act):

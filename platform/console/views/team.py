@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from django import forms
 
@@ -15,7 +16,7 @@ from foundation.organisations.models import Team
 from foundation.organisations.services import rename_team
 from foundation.organisations.tree import move_team, unarchive_team
 from foundation.web.forms import FormPage
-from foundation.web.pages import Act
+from foundation.web.pages import Act, Page
 
 
 class TeamPage(FormPage):
@@ -29,8 +30,8 @@ class TeamPage(FormPage):
 
     def load(self, **address: Any) -> None:
         """The team, and where it could stand."""
+        self._team = _team(self, address["team_id"])
         teams: PermittedQuerySet[Team] = PermittedQuerySet(Team)
-        self._team = self.found(teams.select_related("parent", "target"), pk=address["team_id"])
         places = teams.permitted(self.actor, Permission.TEAM_MANAGE).filter(archived_at=None)
         own = places.exclude(target__lineage__contains=[self._team.id]).order_by("name")
         self._parents = {str(team.id): team for team in own[:500]}
@@ -72,22 +73,37 @@ class TeamPage(FormPage):
                 self.require()
             move_team(actor=self.actor, team=team, parent=parent)
         self.say(f"{team.name} is changed.")
-        return f"/settings/teams/{team.id}/"
+        return _address(team)
 
 
-class TeamAct(Act):
-    """Put a team away, or take it out again."""
+class Archive(Act):
+    """Put a team away."""
 
     permission = Permission.TEAM_MANAGE
 
-    def act(self, team_id: str, verb: str) -> str:
+    def act(self, team_id: UUID) -> str:
         """Back to the team."""
-        teams: PermittedQuerySet[Team] = PermittedQuerySet(Team)
-        team = self.found(teams, pk=team_id)
-        if verb == "archive":
-            put_away_team(actor=self.actor, team=team, reason=self.request.POST.get("reason", ""))
-            self.say(f"{team.name} is put away.")
-        else:
-            unarchive_team(actor=self.actor, team=team)
-            self.say(f"{team.name} is in use again.")
-        return f"/settings/teams/{team_id}/"
+        team = put_away_team(actor=self.actor, team=_team(self, team_id), reason=self.request.POST.get("reason", ""))
+        self.say(f"{team.name} is put away.")
+        return _address(team)
+
+
+class Unarchive(Act):
+    """Take a team out of the archive."""
+
+    permission = Permission.TEAM_MANAGE
+
+    def act(self, team_id: UUID) -> str:
+        """Back to the team."""
+        team = unarchive_team(actor=self.actor, team=_team(self, team_id))
+        self.say(f"{team.name} is in use again.")
+        return _address(team)
+
+
+def _team(page: Page, identifier: UUID) -> Team:
+    teams: PermittedQuerySet[Team] = PermittedQuerySet(Team)
+    return page.found(teams.select_related("parent", "target"), pk=identifier)
+
+
+def _address(team: Team) -> str:
+    return f"/settings/teams/{team.id}/"
