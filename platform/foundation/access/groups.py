@@ -5,11 +5,13 @@ from uuid import UUID
 from django.db import transaction
 
 from foundation.access.models import Grant
+from foundation.access.roles import Permission
 from foundation.access.strength import refuse_stronger
 from foundation.actors import Actor
 from foundation.audit.record import Entry, entry, record
 from foundation.errors import ConflictError, InvalidError
 from foundation.identity.models import GroupMember, Principal, PrincipalKind, PrincipalState
+from foundation.identity.step_up import require_fresh
 from foundation.inputs import checked_text, organisation_of, refuse_agent
 
 LOCAL = GroupMember.Source.LOCAL
@@ -71,6 +73,7 @@ def add_member(*, actor: Actor, group: Principal, member: Principal, source: str
     if source == LOCAL:
         # Nobody gives by a seat in a group what they could not give by a grant.
         refuse_stronger(actor, found, for_another=member.id != actor.principal, field="member")
+        _require_fresh(actor, found)
     made = GroupMember.objects.create(
         organisation_id=found.organisation_id, group=found, member=member, source=source
     )  # fmt: skip
@@ -87,6 +90,8 @@ def remove_member(*, actor: Actor, membership: GroupMember, source: str = LOCAL)
         raise ConflictError("This member is out of the group already.")
     if found.source != source:
         raise ConflictError(f"A directory keeps {found.member.name} in {group.name}: take it out there.")
+    if source == LOCAL:
+        _require_fresh(actor, group)
     record(_about(actor, "group.remove_member", group, member=found.member_id, member_name=found.member.name))
     found.delete()
 
@@ -101,6 +106,12 @@ def _locked(actor: Actor, group: Principal, *, by_source: bool = False) -> Princ
     if found.directory and not by_source:
         raise ConflictError(f"A directory keeps {found.name} over SCIM: change it there.")
     return found
+
+
+def _require_fresh(actor: Actor, group: Principal) -> None:
+    """A seat gives, and takes, what the group is granted: where this gives roles, it is as dangerous as a grant."""
+    if Grant.objects.live().filter(principal=group).holding(Permission.GRANT_MANAGE).exists():
+        require_fresh(actor)
 
 
 def _named(organisation: UUID, name: str) -> bool:

@@ -1,13 +1,18 @@
 """Groups: what a group is granted counts for its members, as long as they are in it."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import pytest
 
 from foundation.access.groups import add_member, create_group, end_group, remove_member, rename_group
 from foundation.access.models import permissions_on
 from foundation.access.services import grant, withdraw
+from foundation.actors import AuthenticationMethod
 from foundation.errors import ConflictError, InvalidError
 from foundation.identity.models import GroupMember, Principal
 from foundation.identity.services import create_service
+from foundation.identity.step_up import FRESH, StaleSignInError
 from foundation.organisations.models import Team
 from tests.foundation.access.actors import acting, acting_as, root
 from tests.foundation.identity.household import Household, make_household
@@ -110,3 +115,20 @@ def test_names_are_taken_once(household: Household, group: Principal) -> None:
         with pytest.raises(ConflictError, match="already"):
             rename_group(actor=owner, group=other, name="Night shift")
         assert rename_group(actor=owner, group=other, name="Early shift").name == "Early shift"
+
+
+def test_a_seat_that_gives_roles_wants_a_recent_sign_in(household: Household, group: Principal) -> None:
+    """To be given and to be taken, as the grant itself does."""
+    owner = acting(household.owner)
+    stale = replace(owner, method=AuthenticationMethod.PASSWORD, authenticated_at=datetime.now(UTC) - 2 * FRESH)
+    fresh = replace(stale, authenticated_at=datetime.now(UTC))
+    member = household.member.principal
+    with household.in_tenant():
+        remove_member(actor=stale, membership=add_member(actor=stale, group=group, member=member))
+        grant(actor=owner, principal=group, role="administrator", target=root(household))
+        with pytest.raises(StaleSignInError):
+            add_member(actor=stale, group=group, member=member)
+        seat = add_member(actor=fresh, group=group, member=member)
+        with pytest.raises(StaleSignInError):
+            remove_member(actor=stale, membership=seat)
+        remove_member(actor=fresh, membership=seat)
