@@ -17,7 +17,7 @@ from foundation.identity.factors import add_app, add_passkey, passkey_offer, rem
 from foundation.identity.lookups import user_by_id
 from foundation.identity.models import User, WebSession
 from foundation.identity.second_factor import factors_of
-from foundation.identity.sessions import end_other_sessions, end_session
+from foundation.identity.sessions import end_other_sessions, end_session, sessions_of
 from foundation.identity.step_up import refuse_foreign, require_fresh
 from foundation.web.forms import UNPROCESSABLE, FormPage
 from foundation.web.pages import Act, Page
@@ -70,7 +70,7 @@ class Security(Own):
         person = self.actor.user
         factors = factors_of(person) if person else []
         kinds = Authenticator.Type
-        sessions = WebSession.objects.filter(user_id=person).order_by("-last_seen_at") if person else []
+        sessions = sessions_of(person) if person else []
         return self.render({
             "tab": "security",
             "app": next((one for one in factors if one.type == kinds.TOTP), None),

@@ -4,6 +4,8 @@ from uuid import UUID
 
 from django.contrib.sessions.models import Session
 from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models.functions import Now
 from django.http import HttpRequest
 
 from foundation.actors import Actor, AuthenticationMethod
@@ -28,6 +30,12 @@ def remember_session(
         },
     )  # fmt: skip
     return row
+
+
+def sessions_of(user: UUID) -> QuerySet[WebSession]:
+    """Those that go on, last used first: what has run out is no browser that anybody is signed in with."""
+    lives = Session.objects.filter(session_key=OuterRef("key"), expire_date__gt=Now())
+    return WebSession.objects.filter(Exists(lives), user_id=user).order_by("-last_seen_at")
 
 
 def forget_session(key: str | None, user: UUID | None) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.contrib.sessions.models import Session
 
 from foundation.identity.lookups import seeing_as
 from foundation.identity.models import WebSession
@@ -41,6 +42,14 @@ def test_each_browser_is_listed_and_can_be_signed_out(household: Household):
     assert there.get("/runs/").status_code == 303
     assert here.get("/runs/").status_code == 200
     assert household.entries("person.end_session")[-1].details["browser"] == "There/2"
+
+
+def test_a_session_that_has_run_out_is_not_listed(household: Household):
+    here, there = signed_in(household, "Here/1"), signed_in(household, "There/2")
+    Session.objects.filter(session_key=there.session.session_key).update(expire_date="2026-01-01T00:00Z")
+    page = here.get("/settings/security/").content.decode()
+    assert "Here/1" in page
+    assert "There/2" not in page
 
 
 def test_others_sessions_are_not_ended(household: Household):
