@@ -9,6 +9,7 @@ from foundation.access.roles import ROLES, Permission
 from foundation.actors import Actor
 from foundation.audit.record import Entry, entry, record
 from foundation.errors import ConflictError, InvalidError
+from foundation.identity.step_up import require_fresh
 from foundation.inputs import checked_optional, checked_slug, checked_text, organisation_of, refuse_agent
 
 MOST = 100  # custom roles of one organisation
@@ -56,7 +57,9 @@ def change_role(
     before = frozenset(role.permissions)
     if permissions is not None:
         wanted = _known(permissions)
-        _checked(actor, (wanted - before) | (before - wanted), empty=True)
+        _checked(actor, wanted ^ before, empty=True)
+        if Permission.GRANT_MANAGE in wanted ^ before:
+            require_fresh(actor)  # from now on, or no longer, a role that gives roles
         role.permissions = sorted(wanted)
     role.save(update_fields=["name", "description", "permissions"])
     after = frozenset(role.permissions)

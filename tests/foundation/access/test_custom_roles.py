@@ -1,5 +1,7 @@
 """Custom roles: named permissions, which nobody makes of what they lack."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,7 +11,9 @@ from foundation.access.custom_roles import change_role, create_role, delete_role
 from foundation.access.models import Grant, permissions_on
 from foundation.access.roles import ROLES, Permission
 from foundation.access.services import grant, withdraw
+from foundation.actors import AuthenticationMethod
 from foundation.errors import ConflictError, InvalidError
+from foundation.identity.step_up import FRESH, StaleSignInError
 from foundation.organisations.models import Team
 from tests.foundation.access.actors import acting, root
 from tests.foundation.identity.household import Household
@@ -83,3 +87,17 @@ def test_the_database_knows_the_built_in_roles(database: Any) -> None:
         for permission in Permission:
             cursor.execute("SELECT remit_permission_id(%s)", [permission.value])
             assert cursor.fetchone()[0] is not None, permission
+
+
+def test_making_a_role_give_roles_wants_a_recent_sign_in(household: Household) -> None:
+    """Everybody who holds it gives roles from then on, or no longer."""
+    owner = acting(household.owner)
+    stale = replace(owner, method=AuthenticationMethod.PASSWORD, authenticated_at=datetime.now(UTC) - 2 * FRESH)
+    with household.in_tenant():
+        role = create_role(actor=stale, slug="lead", name="Lead", permissions=["run.view"])
+        change_role(actor=stale, role=role, permissions=["agent.view", "run.view"])
+        with pytest.raises(StaleSignInError):
+            change_role(actor=stale, role=role, permissions=["grant.manage", "run.view"])
+        change_role(actor=owner, role=role, permissions=["grant.manage", "run.view"])
+        with pytest.raises(StaleSignInError):
+            change_role(actor=stale, role=role, permissions=["run.view"])
