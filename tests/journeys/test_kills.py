@@ -24,7 +24,9 @@ def test_ten_kills_lose_and_repeat_nothing(installation: Any) -> None:
     for part in KILLS:
         _let_it_work(chance.uniform(0.2, 2.5))
         if part == "supervisor":
+            parts = [installation.pid(one) for one in ("worker", "scheduler", "web")]
             installation.down(signal.SIGKILL)
+            installation.wait(lambda left=parts: not any(map(_lives, left)), "the end of what the supervisor had begun")
             installation.up()
         else:
             _kill(installation, part)
@@ -48,6 +50,14 @@ def test_ten_kills_lose_and_repeat_nothing(installation: Any) -> None:
         "SELECT count(*), count(DISTINCT idempotency_key) FROM sample_ledger.refunds", role="OWNER"
     )
     assert keys[0][0] == keys[0][1]
+
+
+def _lives(pid: int | None) -> bool:
+    try:
+        # Of one that has ended, and that nobody has asked about, the command is empty.
+        return pid is not None and bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    except OSError:
+        return False
 
 
 def _kill(installation: Any, part: str) -> None:

@@ -44,11 +44,11 @@ class Programs:
         work = ("--pool", "threads", "--concurrency", str(WORKER_THREADS), "--without-gossip", "--without-mingle")
         web = self._part("web", "-m", "uvicorn", "config.asgi:application", *serve)
         worker = self._part("worker", *celery, "worker", *work)
-        # With SIGTERM as death signal a worker in the middle of its tasks outlives the supervisor by half a minute.
-        worker.death_signal, worker.farewell = signal.SIGQUIT, _WORKER_FAREWELL
+        # Its death signal stays SIGKILL, as the scheduler's: what Celery handles itself it does not look at while
+        # it tries to reach a broker, which dies with the supervisor too; and a run survives any death.
+        worker.farewell = _WORKER_FAREWELL
         worker.environment = {"REMIT_POOL_SIZE": str(2 * WORKER_THREADS)} | dict(worker.environment)
         scheduler = self._part("scheduler", *celery, "beat", "--scheduler", "celery.beat:Scheduler")
-        scheduler.death_signal = signal.SIGQUIT
         for part in (web, worker, scheduler):
             # The owner could switch row-level security off: only migrations and the shell's commands need it.
             part.environment = _without(part.environment, OWNER)
