@@ -131,7 +131,13 @@ class Feed:
 
     def _change(self, payload: str) -> None:
         self.notices += 1
-        organisation = UUID(payload)
+        try:
+            organisation = UUID(payload)
+        except ValueError:
+            # Nobody knows whose it is: everybody is asked about again.
+            self._lost += 1
+            self._ring_all()
+            return
         if organisation in self._houses:
             self._changes[organisation] = self._changes.get(organisation, 0) + 1
             for bell in self._houses[organisation]:
