@@ -11,6 +11,7 @@ from agents.tools.models import Connector, Credential, TokenHeader, Tool, ToolSt
 from agents.tools.port import ToolDefinition
 from foundation.actors import Actor
 from foundation.audit.record import Entry, entry, record
+from foundation.delegation.tokens import REMIT
 from foundation.errors import ConflictError, InvalidError
 from foundation.ids import uuid7
 from foundation.inputs import checked_json, checked_optional, checked_slug, checked_text, organisation_of, refuse_agent
@@ -104,6 +105,8 @@ def identify_calls(
     audience = checked_optional(audience, 120, "audience")
     if audience and not _AUDIENCE.fullmatch(audience):
         raise InvalidError("The audience may hold letters, digits and . _ : / -, without blanks.", "audience")
+    if audience == REMIT:
+        raise InvalidError(f"Tokens for the audience {REMIT} are for Remit itself: choose another one.", "audience")
     found = Connector.objects.select_for_update().get(pk=connector.pk)
     found.token_header, found.audience, found.on_behalf_of = token_header, audience, on_behalf_of
     found.save(update_fields=["token_header", "audience", "on_behalf_of"])

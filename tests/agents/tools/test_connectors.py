@@ -7,7 +7,14 @@ import pytest
 
 from agents.tools.models import Connector, Tool, ToolState
 from agents.tools.port import ToolDefinition, ToolEffect
-from agents.tools.services import accept_tool, add_connector, add_credential, disable_tool, refresh_tools
+from agents.tools.services import (
+    accept_tool,
+    add_connector,
+    add_credential,
+    disable_tool,
+    identify_calls,
+    refresh_tools,
+)
 from foundation.errors import ConflictError, InvalidError
 from foundation.secrets.sealing import unseal
 from tests.agents.workshop import DOCUMENTS, Workshop, make_workshop
@@ -192,3 +199,12 @@ def test_agents_bring_no_tools(workshop: Workshop, bank: Connector) -> None:
             add_connector(actor=workshop.an_agent, slug="m", name="M", kind="documents", settings=DOCUMENTS)
         with pytest.raises(InvalidError, match="agent"):
             accept_tool(actor=workshop.an_agent, tool=tool(workshop))
+
+
+def test_no_connector_hears_tokens_that_are_for_remit(workshop: Workshop, bank: Connector) -> None:
+    with workshop.open():
+        with pytest.raises(InvalidError, match="for Remit itself"):
+            identify_calls(actor=workshop.shell, connector=bank, token_header="authorization", audience="remit")
+        assert identify_calls(
+            actor=workshop.shell, connector=bank, token_header="authorization", audience="bank-2"
+        ).called == "bank-2"  # fmt: skip
