@@ -40,7 +40,7 @@ def provision_person(*, actor: Actor, organisation: UUID, user: User) -> Princip
         organisation_id=organisation, kind=PrincipalKind.PERSON, name=name_of(user), state=state, directory=True
     )
     _keep(principal, _USER, user, user_name_of(user))
-    _join(principal, address_of(user))
+    _join(actor, principal, address_of(user))
     record(_about(actor, "person.add", principal, source="scim", active=state == PrincipalState.ACTIVE))
     return principal
 
@@ -54,7 +54,7 @@ def change_provisioned_person(*, actor: Actor, principal: Principal, user: User)
     found.name, found.directory = name_of(user), True
     found.save(update_fields=["name", "directory"])
     _keep(found, _USER, user, user_name_of(user))
-    _join(found, address_of(user))
+    _join(actor, found, address_of(user))
     active = user.active is not False
     if active and found.state == PrincipalState.SUSPENDED:
         found = restore_principal(actor=actor, principal=found, by_directory=True)
@@ -132,7 +132,7 @@ def _keep(principal: Principal, kind: str, resource: Resource[Any], user_name: s
     )
 
 
-def _join(principal: Principal, address: str) -> None:
+def _join(actor: Actor, principal: Principal, address: str) -> None:
     # Once joined, the address of sign-in does not follow the directory: the user may belong to other organisations.
     if not address or Membership.objects.filter(principal=principal).exists():
         return
@@ -140,6 +140,8 @@ def _join(principal: Principal, address: str) -> None:
         validate_email(address)
     except ValidationError as error:
         raise InvalidError(f"{address!r} is no e-mail address: give one such as name@example.org.", "emails") from error
+    # Whose address it is will be that person: no directory becomes stronger than it is through somebody else.
+    refuse_stronger(actor, principal, narrowed=False)
     user = invite_user(address, principal.name[:120])
     if Membership.objects.filter(organisation_id=principal.organisation_id, user_id=user).exists():
         raise TakenError(f"{address} belongs to another person of this organisation.")

@@ -236,6 +236,21 @@ def test_nobody_is_seated_where_more_may_be_done_than_the_directory_may(director
     assert strong.status_code == 204
 
 
+def test_nobody_becomes_somebody_stronger_by_an_address(directory: Directory) -> None:
+    world, made = directory.world, directory.person("eve", userName="eve")
+    with tenant(world.organisation.id):
+        eve, root = Principal.objects.get(pk=made["id"]), GrantTarget.objects.get(pk=world.organisation.id)
+        given = grant(actor=world.shell, principal=eve, role="auditor", target=root)
+    address = {"op": "add", "path": "emails", "value": [{"value": "mallory@acme.example", "primary": True}]}
+    assert directory.patch(f"/Users/{made['id']}", address).status_code == 403
+    with tenant(world.organisation.id):
+        assert not Membership.objects.filter(principal=eve).exists()
+        withdraw(actor=world.shell, grant=given)
+    assert directory.patch(f"/Users/{made['id']}", address).status_code == 204
+    with tenant(world.organisation.id):
+        assert Membership.objects.filter(principal=eve).exists()
+
+
 def test_a_version_guards_against_lost_changes(directory: Directory) -> None:
     made = directory.person()
     path = f"/Users/{made['id']}"
