@@ -1,6 +1,7 @@
 """Addresses of the schedules' and triggers' pages."""
 
 from django.urls import path, re_path
+from django.urls.converters import UUIDConverter
 
 from agents.schedules import edit_views, trigger_views, views
 
@@ -10,7 +11,7 @@ urlpatterns = [
     path("schedules/<uuid:schedule_id>/", views.SchedulePage.as_view(), name="schedule"),
     path("schedules/<uuid:schedule_id>/change", edit_views.ChangeSchedule.as_view(), name="schedule-change"),
     re_path(
-        r"^schedules/(?P<schedule_id>[0-9a-f-]{36})/(?P<verb>enable|disable|run|delete)/$",
+        rf"^schedules/(?P<schedule_id>{UUIDConverter.regex})/(?P<verb>enable|disable|run|delete)/$",
         views.ScheduleAct.as_view(),
         name="schedule-act",
     ),
@@ -19,7 +20,7 @@ urlpatterns = [
     path("triggers/<uuid:trigger_id>/", trigger_views.TriggerPage.as_view(), name="trigger"),
     path("triggers/<uuid:trigger_id>/rotate/", trigger_views.Rotate.as_view(), name="trigger-rotate"),
     re_path(
-        r"^triggers/(?P<trigger_id>[0-9a-f-]{36})/(?P<verb>enable|disable|delete)/$",
+        rf"^triggers/(?P<trigger_id>{UUIDConverter.regex})/(?P<verb>enable|disable|delete)/$",
         trigger_views.TriggerAct.as_view(),
         name="trigger-act",
     ),

@@ -1,5 +1,7 @@
 """The organisation, its nested teams, and the tree of things that a grant can point at."""
 
+from uuid import UUID
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
@@ -44,6 +46,15 @@ class GrantTarget(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"
+
+    @classmethod
+    def lineage_under(cls, parent: "Team | None", organisation: UUID) -> list[UUID]:
+        """The nodes above whatever stands under a team, or directly under the organisation."""
+        if parent is None:
+            return [organisation]
+        # As it is now, and not as it was when the caller looked.
+        lineage: list[UUID] = cls._default_manager.values_list("lineage", flat=True).get(pk=parent.target_id)
+        return lineage
 
 
 class Team(TenantModel):

@@ -52,7 +52,7 @@ def create_team(*, actor: Actor, organisation: Organisation, slug: str, name: st
     if parent is not None and parent.organisation_id != organisation.id:
         raise InvalidError("The team above belongs to another organisation.", "parent")
     Organisation.objects.select_for_update().get(pk=organisation.pk)  # the tree stays as it is meanwhile
-    above = lineage_under(parent, organisation.id)
+    above = GrantTarget.lineage_under(parent, organisation.id)
     if len(above) > DEEPEST:
         raise InvalidError(f"Teams nest {DEEPEST} deep at most: put it under a higher one.", "parent")
     if Team.objects.filter(organisation=organisation, slug=slug).exists():
@@ -89,12 +89,3 @@ def add_target(*, organisation: UUID, identifier: UUID, kind: TargetKind, name: 
     return GrantTarget.objects.create(
         id=identifier, organisation_id=organisation, kind=kind, name=name, lineage=[identifier, *above]
     )
-
-
-def lineage_under(parent: Team | None, organisation: UUID) -> list[UUID]:
-    """The nodes above whatever stands under a team, or directly under the organisation."""
-    if parent is None:
-        return [organisation]
-    # As it is now, and not as it was when the caller looked.
-    lineage: list[UUID] = GrantTarget.objects.values_list("lineage", flat=True).get(pk=parent.target_id)
-    return lineage

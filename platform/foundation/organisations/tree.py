@@ -10,7 +10,7 @@ from foundation.audit.record import Entry, entry, record
 from foundation.errors import ConflictError, InvalidError
 from foundation.inputs import checked_optional, refuse_agent
 from foundation.organisations.models import GrantTarget, Organisation, TargetKind, Team
-from foundation.organisations.services import DEEPEST, lineage_under
+from foundation.organisations.services import DEEPEST
 
 # Everything below keeps its own way up to the team, and goes on with the new one.
 _MOVE = """
@@ -33,7 +33,7 @@ def move_team(*, actor: Actor, team: Team, parent: Team | None, reason: str = ""
         raise InvalidError("The team above belongs to another organisation.", "parent")
     if (parent.id if parent else None) == found.parent_id:
         raise ConflictError(f"{found.name} is there already.")
-    above = lineage_under(parent, found.organisation_id)
+    above = GrantTarget.lineage_under(parent, found.organisation_id)
     if parent is not None and Team.objects.filter(pk__in=above, archived_at__isnull=False).exists():
         raise InvalidError(f"{parent.name} is archived: choose another team.", "parent")
     _refuse_place(found, above)

@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+from django.urls.converters import UUIDConverter
+
 from tests.foundation.api.world import World
 from tests.invariants.doors.routes import Operation
 
@@ -12,7 +14,7 @@ def address_of(pattern: str, world: World) -> str:
     slug = {"agents": "clerk", "policies": "all", "tools": "papers"}.get(pattern.lstrip("^").partition("/")[0], "x")
     values = {
         "<uuid:run_id>": things["runs"], "<uuid:request_id>": things["approvals"],
-        "(?P<request_id>[0-9a-f-]{36})": things["approvals"], "<uuid:entry_id>": things["runs"],
+        f"(?P<request_id>{UUIDConverter.regex})": things["approvals"], "<uuid:entry_id>": things["runs"],
         "<uuid:principal_id>": things["people"], "<uuid:grant_id>": things["grants"],
         "<uuid:key_id>": things["api-keys"], "<slug:slug>": slug, "(?P<slug>[-a-z0-9]+)": slug, "<int:number>": 1,
         r"(?P<name>[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)": "papers.search", "(?P<verb>accept|disable)": "disable",
@@ -26,8 +28,8 @@ def address_of(pattern: str, world: World) -> str:
         "<uuid:question_id>": things["questions"], "<uuid:callback_id>": things["callbacks"],
         "<uuid:artifact_id>": things["artifacts"], "<uuid:schedule_id>": things["schedules"],
         "<uuid:team_id>": things["teams"],
-        "<uuid:trigger_id>": things["triggers"], "(?P<schedule_id>[0-9a-f-]{36})": things["schedules"],
-        "(?P<trigger_id>[0-9a-f-]{36})": things["triggers"], "(?P<verb>enable|disable|run|delete)": "disable",
+        "<uuid:trigger_id>": things["triggers"], f"(?P<schedule_id>{UUIDConverter.regex})": things["schedules"],
+        f"(?P<trigger_id>{UUIDConverter.regex})": things["triggers"], "(?P<verb>enable|disable|run|delete)": "disable",
         "(?P<verb>enable|disable|delete)": "disable",
     }  # fmt: skip
     address = pattern.replace("^", "").replace("$", "")
