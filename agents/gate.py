@@ -206,7 +206,7 @@ class Gate(Protocol):
     """The port. Its implementation is named by `settings.AGENTS_GATE`."""
 
     def prepare(self, actions: Sequence[Action]) -> list[Verdict]:
-        """Judge actions: no locks, no writes; an error is a denial."""
+        """Judge actions: no locks, no writes; an error is a denial. Raises what a database that is away raises."""
 
     def assume(
         self, batch: Batch, verdicts: Sequence[Verdict], settlements: Sequence[Settlement]

@@ -10,7 +10,7 @@ from django.db import connections, transaction
 from agents.gate import APPROVED, Action, ActionKind, Admission, Effect, Settlement, Verdict
 from agents.runs.clock import clock
 from agents.runs.definitions import Definitions, definitions_of, heard_of
-from agents.runs.journal import ENGINE, release_connection
+from agents.runs.journal import DATABASE_AWAY, ENGINE, release_connection
 from foundation.batches import Batch, Cursor
 from foundation.identity.models import PrincipalState
 from governance.approvals import engine as approvals
@@ -30,7 +30,11 @@ class Doorkeeper:
     """Implements `agents.gate.Gate`."""
 
     def prepare(self, actions: Sequence[Action]) -> list[Verdict]:
-        """Judge actions: cheapest first, no locks, no writes; an error is a denial."""
+        """Judge actions: cheapest first, no locks, no writes; an error is a denial.
+
+        Without the database nothing can be judged, nor could a denial be recorded: that error is raised, nothing is
+        done, and the run is tried again.
+        """
         try:
             return [self._judge(action) for action in actions]
         finally:
@@ -87,11 +91,22 @@ class Doorkeeper:
 
     def _judge(self, action: Action) -> Verdict:
         try:
-            return _verdict(action)
+            return _verdict_again(action)
+        except DATABASE_AWAY:
+            raise
         except Exception as error:
             log.exception("gate failed", run=str(action.run), step=action.step)
             reason = f"The gate could not judge this ({type(error).__name__}): {str(error)[:200]}"
             return Verdict(action=action, effect=Effect.DENY, reasons=(reason,))
+
+
+def _verdict_again(action: Action) -> Verdict:
+    try:
+        return _verdict(action)
+    except DATABASE_AWAY:
+        # It may be no more than a connection that had died in the pool.
+        release_connection()
+        return _verdict(action)
 
 
 def _verdict(action: Action) -> Verdict:

@@ -220,7 +220,7 @@ def check_the_journals(place: Storm) -> None:
         assert now.state == RunState.SUCCEEDED, (now.state, now.failure)
         done = [step for step in steps if step.kind == "tool_call"]
         assert [step.name for step in done] == [f"witness.{effect}" for effect in EFFECTS]
-        assert {step.state for step in done} == {StepState.SUCCEEDED}
+        assert {step.state for step in done} == {StepState.SUCCEEDED}, [(step.state, step.error) for step in done]
         assert [step.number for step in steps] == list(range(1, len(steps) + 1))
         assert place.house.events(run)[-1] == "run.succeeded"
 

@@ -6,16 +6,13 @@ Nothing here needs the run's definition or the gate, which may be just what is b
 from datetime import timedelta
 from uuid import UUID
 
-import django.db
-import psycopg
-import psycopg_pool
 from django.conf import settings
 
 from agents.gate import NoGateError, Settlement, get_gate
 from agents.runs.children import cancel_below, void_waits, wake_above
 from agents.runs.claims import Change, Lease, hold
 from agents.runs.clock import clock
-from agents.runs.journal import StepOutcome, add_events, engine_transaction, finish_step
+from agents.runs.journal import DATABASE_AWAY, StepOutcome, add_events, engine_transaction, finish_step
 from agents.runs.models import RunState, StepKind, StepState, Wait
 from agents.tools.port import ToolEffect
 from foundation.actors import system_actor
@@ -30,7 +27,7 @@ def set_back(lease: Lease, error: Exception) -> list[UUID]:
 
     It counts as a crash of the run, unless the database was away, which is nobody's fault but the database's.
     """
-    crashed = not isinstance(error, (django.db.OperationalError, psycopg.OperationalError, psycopg_pool.PoolTimeout))
+    crashed = not isinstance(error, DATABASE_AWAY)
     crashes = lease.crashes + crashed
     if crashes > settings.RUN_MAX_CRASHES:
         return give_up(lease, f"The engine failed {crashes} times on this run, at last with {type(error).__name__}.")

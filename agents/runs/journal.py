@@ -10,12 +10,17 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
+import django.db
+import psycopg
+import psycopg_pool
 from django.db import connections, transaction
 
 from agents.runs.models import StepKind, StepState
 from foundation.batches import Cursor
 
 ENGINE = "engine"
+# What is raised when the database is away: nobody's fault but its own, and no doubt about anything.
+DATABASE_AWAY = (django.db.OperationalError, psycopg.OperationalError, psycopg_pool.PoolTimeout)
 
 
 class Place(Protocol):

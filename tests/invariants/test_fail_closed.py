@@ -4,15 +4,17 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
 from agents.gate import get_gate
+from agents.runs import engine
 from agents.runs.models import Run
 from foundation.audit.models import AuditEntry
 from foundation.ids import uuid7
 from governance import gate
 from governance.budgets.engine import Books
 from governance.policies import circumstances
-from tests.workers import superuser
+from tests.workers import superuser, until
 
 
 def fail(*_: Any, **__: Any) -> Any:
@@ -100,6 +102,30 @@ def test_nothing_goes_on_in_doubt(house: Any, say: Any, call: Any, monkeypatch: 
     assert len(house.model.asked) == 1
     assert house.steps(run)[1].state == "refused"
     assert denials(house, run) == 2
+
+
+def test_a_database_that_is_away_is_no_judgement(house: Any, say: Any, call: Any, monkeypatch: Any) -> None:
+    """Nothing is called and nothing refused meanwhile; once it is back, the same act is judged."""
+    house.model.answers = {"worker": [call("witness.effect", note="x"), say("Done.")]}
+    run, real, judging = house.start(), house.model.answer, gate._verdict
+
+    def away(*_: Any) -> Any:
+        raise OperationalError("server closed the connection unexpectedly")
+
+    def meanwhile(request: dict[str, Any]) -> Any:
+        monkeypatch.setattr(gate, "_verdict", away)
+        return real(request)
+
+    house.model.answer = meanwhile
+    engine.advance(run.id)
+    run = house.read(run)
+    assert (run.state, run.waits_for, run.crashes) == ("waiting", "timer", 0)
+    assert house.lines() == []
+    assert [step.kind for step in house.steps(run)] == ["model_call"], "nor is a refusal in the journal"
+    house.model.answer = real
+    monkeypatch.setattr(gate, "_verdict", judging)
+    until(lambda: house.run(run).state == "succeeded", 20, lambda: house.read(run).waits_for)
+    assert len(house.lines()) == 1
 
 
 @pytest.mark.parametrize("verb", ["commit", "settle"])
