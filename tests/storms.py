@@ -48,6 +48,7 @@ class Storm:
     calm_since: float = field(default_factory=time.monotonic)
     latest: float = 0.0
     doubts: int = 0
+    crashes: int = 0
 
     def can(self, fault: str) -> bool:
         """One worker is killed at a time: who should miss the runs if nobody lived?"""
@@ -75,6 +76,7 @@ class Storm:
             self.workers[one].start()
         elif fault == "crash of postgres":
             crash(self.cluster)
+            self.crashes += 1
         elif fault == "cut":
             self.proxies[one].cut()
         elif fault == "stall" and not self.stalled:
@@ -196,6 +198,7 @@ def live_through(place: Storm, faults: Mapping[str, int], seconds: float) -> Non
           f"{place.said}")  # fmt: skip
     check_the_journals(place)
     check_the_witness(place)
+    check_the_server(place)
 
 
 def _is_unfinished(place: Storm, deadline: float) -> bool:
@@ -237,3 +240,10 @@ def check_the_witness(place: Storm) -> None:
     counted = Counter((effect, key) for effect, key, _ in lines)
     assert [key for (effect, key), count in counted.items() if effect == "effect" and count > 1] == []
     assert len(keys) == len(place.runs) * len(EFFECTS)
+
+
+def check_the_server(place: Storm) -> None:
+    """Postgres has crashed as often as it was made to, and never by itself."""
+    log = (place.cluster.directory.logs / "postgres.log").read_text()
+    assert "was terminated by signal" not in log, [line for line in log.splitlines() if "by signal" in line]
+    assert log.count("was not properly shut down") == place.crashes

@@ -90,10 +90,6 @@ DATABASES = {
     "engine": database("DATABASE_ENGINE_URL", "DATABASE_URL"),
     "system": database("DATABASE_SYSTEM_URL", "DATABASE_URL"),
 }
-# A worker that is cut off in the midst of a transaction holds locks that others wait for: not for long.
-DATABASES["engine"]["OPTIONS"] = {"options": "-c idle_in_transaction_session_timeout=5000"} | DATABASES["engine"][
-    "OPTIONS"
-]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "identity.User"
@@ -197,7 +193,7 @@ RELEASE = "0.1.0"  # as in pyproject.toml
 RUN_LEASE_SECONDS = float(os.environ.get("REMIT_RUN_LEASE_SECONDS", "30"))
 # A worker that is cut off in the midst of a transaction holds locks that others wait for: less long than its lease.
 _IDLE = f"-c idle_in_transaction_session_timeout={int(1000 * min(5, RUN_LEASE_SECONDS / 2))}"
-DATABASES["engine"]["OPTIONS"].setdefault("options", _IDLE)
+DATABASES["engine"]["OPTIONS"]["options"] = f"{_IDLE} {DATABASES['engine']['OPTIONS']['options']}"
 RUN_HEARTBEAT_SECONDS = float(os.environ.get("REMIT_RUN_HEARTBEAT_SECONDS", "5"))
 RUN_MODEL_TIMEOUT_SECONDS = float(os.environ.get("REMIT_MODEL_TIMEOUT_SECONDS", "120"))
 RUN_SLOTS = int(os.environ.get("REMIT_RUN_SLOTS", "32"))
