@@ -12,15 +12,14 @@ from uuid import UUID
 
 import django.db
 import psycopg
-import psycopg_pool
 from django.db import connections, transaction
 
 from agents.runs.models import StepKind, StepState
 from foundation.batches import Cursor
 
 ENGINE = "engine"
-# What is raised when the database is away: nobody's fault but its own, and no doubt about anything.
-DATABASE_AWAY = (django.db.OperationalError, psycopg.OperationalError, psycopg_pool.PoolTimeout)
+# What is raised when the database is away: nobody's fault but its own. A pool's timeout is one of psycopg's.
+DATABASE_AWAY = (django.db.OperationalError, psycopg.OperationalError)
 
 
 class Place(Protocol):
