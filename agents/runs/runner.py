@@ -70,8 +70,10 @@ class Runner:
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
+        self._thread.join(patience)
+        log.info("takes no more runs", busy=self._busy)
+        with self._changed:
             drained = self._changed.wait_for(lambda: not self._busy, patience)
-        self._thread.join()
         self._presence.stop()
         for _ in self._threads:
             self._tasks.put(None)
