@@ -45,7 +45,7 @@ def test_a_worker_that_is_asked_to_end_lets_go_of_its_runs(house: Any, worker: W
     assert worker.process is not None
     worker.process.send_signal(signal.SIGTERM)
     began = time.monotonic()
-    until(lambda: "takes no more runs" in worker.log.read_text(), PATIENCE, lambda: worker.log.read_text())
+    until(lambda: "takes no more runs" in worker.log.read_text(), PATIENCE, worker.log.read_text)
     late = house.start("late")
     until(lambda: not worker.is_alive, PATIENCE + 5, lambda: (states(house), worker.log.read_text()))
     took = time.monotonic() - began
