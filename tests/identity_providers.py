@@ -9,6 +9,7 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,14 +49,23 @@ class _Stay(urllib.request.HTTPRedirectHandler):
         """The browser of the test follows, not this one."""
 
 
-@pytest.fixture(scope="session")
-def running_provider() -> Iterator[RealProvider]:
-    """One for all tests."""
+TELLS_WHEN = """
+import runpy, sys, time
+from oidc_provider_mock import _storage
+ago = sys.argv.pop(1)
+_storage.AuthorizationCode.get_auth_time = lambda self: int(time.time()) - int(ago) if ago.isdecimal() else ago
+runpy.run_module("oidc_provider_mock", run_name="__main__")
+"""  # the package itself always says: just now
+
+
+@contextmanager
+def a_provider(*program: str) -> Iterator[RealProvider]:
+    """A provider of its own: `program` is what Python is to run."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, "-m", "oidc_provider_mock", "--host", "127.0.0.1", "--port", str(port)],
+        [sys.executable, *program, "--host", "127.0.0.1", "--port", str(port)],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     deadline = time.monotonic() + DEADLINE
@@ -67,9 +77,18 @@ def running_provider() -> Iterator[RealProvider]:
             break
         except OSError:
             time.sleep(0.05)
-    yield RealProvider(f"http://127.0.0.1:{port}")
-    process.terminate()
-    process.wait(10)
+    try:
+        yield RealProvider(f"http://127.0.0.1:{port}")
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def running_provider() -> Iterator[RealProvider]:
+    """One for all tests."""
+    with a_provider("-m", "oidc_provider_mock") as running:
+        yield running
 
 
 @pytest.fixture

@@ -156,6 +156,9 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a scope that was not given": ({"scope": "tool:papers.burn"}, "invalid_scope"),
     "a scope that the agent has not": ({"scope": READ}, "invalid_scope"),
     "every scope": ({"scope": "tool:*"}, "invalid_scope"),
+    "a scope without end": ({"scope": "tool:" + "a" * 16_000}, "invalid_request"),
+    "an audience without end": ({"audience": "a" * 16_000}, "invalid_request"),
+    "audiences without end": ({"audience": ["a"] * 101}, "invalid_request"),
     "twice": ({"scope": [SEARCH, READ]}, "invalid_request"),
 }
 

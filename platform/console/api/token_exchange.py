@@ -31,6 +31,8 @@ EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 JWT = "urn:ietf:params:oauth:token-type:jwt"
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - the name of a kind
 TYPES = (ACCESS_TOKEN, JWT)
+LONGEST = 4_000  # characters of a parameter that is no token
+MOST = 100  # audiences, or scopes
 SEVERAL = {"audience", "resource"}  # parameters that may be given more than once
 
 
@@ -94,6 +96,10 @@ class _Asked:
         """Who presents it. Raises ExchangeError, TokenRefusedError."""
         if twice := [name for name in self._data if name not in SEVERAL and len(self._data.getlist(name)) > 1]:
             raise ExchangeError("invalid_request", f"{twice[0][:60]} is given more than once.")
+        for name in ("audience", "resource", "scope"):
+            given = [word for value in self._data.getlist(name) for word in value.split()]
+            if len(given) > MOST or sum(map(len, given)) > LONGEST:
+                raise ExchangeError("invalid_request", f"Give at most {MOST} words of {name}, {LONGEST} characters.")
         if self._one("grant_type") != EXCHANGE:
             raise ExchangeError("unsupported_grant_type", f"The grant_type is {EXCHANGE}.")
         token = self._typed("subject_token")

@@ -158,9 +158,16 @@ class Connection(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # the packa
             raise InvalidError(f"{self._row.name} could not be asked who you are: {_said(error)}") from error
         if not hmac.compare_digest(str(token.get("nonce", "")), kept["nonce"]):
             raise InvalidError("The answer belongs to another sign-in: start again.")
-        if kept["again"] and "auth_time" in token and time.time() - float(token["auth_time"]) > FRESHEST:
-            raise InvalidError(f"{self._row.name} did not ask you to sign in anew: sign out there, and try again.")
+        if kept["again"]:
+            self._check_fresh(token.get("auth_time"))
         return self._claims(said), kept
+
+    def _check_fresh(self, signed_in: object) -> None:
+        """Whoever asks with `max_age` is told `auth_time` (OpenID Connect Core, 2): doubt refuses."""
+        if not isinstance(signed_in, int | float):
+            raise InvalidError(f"{self._row.name} does not say when you signed in, so this is not taken as anew.")
+        if time.time() - signed_in > FRESHEST:
+            raise InvalidError(f"{self._row.name} did not ask you to sign in anew: sign out there, and try again.")
 
     def _kept(self) -> dict[str, Any]:
         try:
