@@ -8,24 +8,35 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
 from foundation.access.roles import ROLES, Permission
+from foundation.digests import digest_of
 
 
 def _literal(words: Sequence[str]) -> str:
     return "ARRAY[" + ", ".join(f"'{word}'" for word in words) + "]::text[]"
 
 
+def state_of_roles() -> str:
+    """The digest of all permissions and of what each built-in role holds."""
+    held = {role: sorted(one.value for one in permissions) for role, permissions in ROLES.items()}
+    return digest_of({"permissions": sorted(one.value for one in Permission), "roles": held})
+
+
 class KnowRoles(Operation):
     """Teaches the database the built-in roles as they stand in the code, and works out anew what everybody holds.
 
-    A release that changes a role or adds a permission has a migration with it.
+    A release that changes a role or adds a permission has a migration with it. `state` is the `state_of_roles` that it
+    was written for: the newest must be that of the code.
     """
 
     reversible = True
     atomic = True
 
+    def __init__(self, state: str) -> None:
+        self.state = state
+
     def deconstruct(self) -> tuple[str, Sequence[Any], dict[str, Any]]:
-        """Without arguments."""
-        return (type(self).__name__, [], {})
+        """With the state that it was written for."""
+        return (type(self).__name__, [self.state], {})
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
         """The models do not change."""

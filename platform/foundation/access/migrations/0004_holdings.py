@@ -302,5 +302,5 @@ class Migration(migrations.Migration):
         ),
         IsolateTenant("holding", serving=READ),
         migrations.RunSQL(FUNCTIONS, REVERSE),
-        KnowRoles(),
+        KnowRoles("sha256:3a41222cee4e6b3c005047df429d05a67d84a665ca51cbb0f09cf05e25c7dcff"),
     ]
