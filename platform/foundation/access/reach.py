@@ -1,6 +1,7 @@
 """How far a principal reaches: the questions that are asked for every page, each as one statement."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -56,7 +57,13 @@ def held_on(principal: UUID, target: UUID, using: str = "default") -> frozenset[
     with connections[using].cursor() as cursor:
         cursor.execute("SELECT remit_held(%s, %s)", [principal, target])
         (names,) = cursor.fetchone()
-    return frozenset(_KNOWN[name] for name in names or () if name in _KNOWN)
+    return _known(tuple(names))
+
+
+@lru_cache(maxsize=1_000)
+def _known(names: tuple[str, ...]) -> frozenset[Permission]:
+    """The words of names; what is no permission of ours is left out. Roles are few, and so are these."""
+    return frozenset(_KNOWN[name] for name in names if name in _KNOWN)
 
 
 class Covered(Expression):
