@@ -57,7 +57,7 @@ def held_on(principal: UUID, target: UUID, using: str = "default") -> frozenset[
     with connections[using].cursor() as cursor:
         cursor.execute("SELECT remit_held(%s, %s)", [principal, target])
         (names,) = cursor.fetchone()
-    return _known(tuple(names))
+    return _known(tuple(names or ()))  # null before access/0005: code and database are not renewed at once
 
 
 @lru_cache(maxsize=1_000)
