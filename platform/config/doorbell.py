@@ -29,6 +29,7 @@ task_ignore_result = True
 task_acks_late = True
 task_reject_on_worker_lost = True
 worker_prefetch_multiplier = 1
+worker_consumer = "config.consuming:PatientConsumer"
 worker_enable_remote_control = False
 worker_send_task_events = False
 worker_hijack_root_logger = False
