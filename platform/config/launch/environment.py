@@ -109,7 +109,9 @@ def _install(root: Path, expected: dict[str, str]) -> None:
 def _fill(root: Path, lock: Path, uv: str | None, *, alone: bool) -> None:
     """Install exactly what the lock names; with `alone` uv also removes all else. Raises LaunchError."""
     place, python = root / ".venv", str(python_of(root))
-    exactly = ["--require-hashes", "--only-binary", ":all:", *([] if alone else ["--no-deps"])]
+    # The lock is complete. Asked to resolve, pip takes a newer release for a requirement with an extra, and then
+    # refuses it for want of a hash.
+    exactly = ["--require-hashes", "--only-binary", ":all:", "--no-deps"]
     by_uv = ["pip", "sync" if alone else "install", *exactly, "--python", python, *([] if alone else ["-r"]), str(lock)]
     by_pip = ["-m", "pip", "install", *exactly, "--retries", "2", "-r", str(lock)]
     # Where uv cannot reach its index pip may still reach its own: each has its own configuration.

@@ -12,7 +12,7 @@ import pytest
 
 from config.launch import environment
 from config.launch.failure import LaunchError
-from tests.config.launch.wheels import installed, installers
+from tests.config.launch.wheels import build_wheel, installed, installers
 
 
 def refusal(root: Path) -> str:
@@ -44,6 +44,20 @@ def test_only_a_changed_lock_installs_again(
     shutil.copy(root / "requirements-dev.lock", root / "requirements.lock")
     environment.ensure(root, "run")
     assert installed(root) == "2.0"
+
+
+@installers
+def test_a_newer_release_that_the_lock_does_not_name_is_left_alone(
+    root: Path, installer: str, choose: Callable[[str], None]
+) -> None:
+    choose(installer)
+    top = f"--no-index\n--find-links {root}\n"
+    needed = build_wheel(root, "1.5", package="needed")
+    build_wheel(root, "1.6", package="needed")
+    needing = build_wheel(root, "1.0", package="needing", needs="needed[more]>=1")
+    (root / "requirements.lock").write_text(top + needed + needing)
+    environment.ensure(root, "run")
+    assert installed(root, "needed") == "1.5"
 
 
 def test_up_is_content_with_an_environment_for_tests(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
