@@ -8,9 +8,9 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from uuid import UUID
 
 from foundation.batches import Batch, few
+from governance.budgets.payers import Payer
 
 _KEPT = 20_000  # scopes
 
@@ -19,7 +19,7 @@ _KEPT = 20_000  # scopes
 class Place:
     """A budget that pays for a scope."""
 
-    id: UUID
+    id: str
     scope: str
     currency: str
 
@@ -28,17 +28,17 @@ class Places:
     """The budgets of each scope, as far as this process has seen them."""
 
     def __init__(self) -> None:
-        self._places: OrderedDict[UUID, tuple[Place, ...]] = OrderedDict()
+        self._places: OrderedDict[str, tuple[Place, ...]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def keep(self, scope: UUID, places: tuple[Place, ...]) -> None:
+    def keep(self, scope: str, places: tuple[Place, ...]) -> None:
         """Remember what pays for a scope; nothing may do so."""
         with self._lock:
             self._places[scope] = places
             while len(self._places) > _KEPT:
                 self._places.popitem(last=False)
 
-    def find(self, scope: UUID) -> tuple[Place, ...] | None:
+    def find(self, scope: str) -> tuple[Place, ...] | None:
         """What pays for a scope; None if nobody has looked yet."""
         return self._places.get(scope)
 
@@ -50,19 +50,19 @@ places_here = Places()
 class Assumed:
     """A budget that an act rests on: `need` more than is free refuses, and where it `pays`, whatever closes it."""
 
-    id: UUID
+    id: str
     need: int
     pays: bool
     currency: str
 
 
-def ask(batch: Batch, wanted: Iterable[tuple[UUID, str, UUID]], assumed: Iterable[Assumed]) -> None:
+def ask(batch: Batch, wanted: Iterable[Payer], assumed: Iterable[Assumed]) -> None:
     """Lock budgets in what is written, and refuse all of it unless they are as they are assumed to be.
 
-    `wanted` are the scopes that pay, runs left out: organisation, kind, id.
+    `wanted` are the scopes that pay, runs left out.
     """
     rows = [{"id": one.id, "need": one.need, "pays": one.pays, "currency": one.currency} for one in assumed]
-    scopes = [{"o": organisation, "k": kind, "s": scope} for organisation, kind, scope in wanted]
+    scopes = [{"o": one.organisation, "k": one.kind, "s": one.scope} for one in wanted]
     if rows:
         batch.add("locked", _LOCKED, rows)
         batch.answer("all clear", _ALL_CLEAR)

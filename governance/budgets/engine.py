@@ -5,7 +5,7 @@ those before it left, and all changes are written with one statement.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,7 @@ from foundation.batches import Batch, Cursor
 from foundation.ids import uuid7
 from governance.budgets.assumed import Assumed, Place, ask, places_here
 from governance.budgets.held import NOTHING, Hold, held_here
+from governance.budgets.payers import Payer, payers_of
 from governance.budgets.statements import (
     ALL_SETTLED,
     BOOKED,
@@ -34,9 +35,9 @@ _ENOUGH = 2**62  # micro-units, taken for free as long as nobody has looked
 
 @dataclass(slots=True)
 class _Row:
-    id: UUID
+    id: str
     scope: str
-    scope_id: UUID
+    scope_id: str
     currency: str
     free: int
     overrun: int
@@ -57,17 +58,17 @@ class _Row:
 
 @dataclass(slots=True)
 class Books:
-    """The budgets that a transaction has locked, and what it will write to them."""
+    """The budgets that a transaction has locked, and what it will write to them; ids are texts, as rows have them."""
 
-    rows: dict[UUID, _Row] = field(default_factory=dict)
-    scopes: dict[UUID, list[_Row]] = field(default_factory=dict)
+    rows: dict[str, _Row] = field(default_factory=dict)
+    scopes: dict[str, list[_Row]] = field(default_factory=dict)
     holds: dict[UUID, Hold] = field(default_factory=dict)
     parameters: dict[str, list[Any]] = field(default_factory=dict)
     newly_opened: list[tuple[dict[str, Any], _Row]] = field(default_factory=list)
     new_holds: list[dict[str, Any]] = field(default_factory=list)
     settled: list[dict[str, Any]] = field(default_factory=list)
     booked: list[dict[str, Any]] = field(default_factory=list)
-    looked_at: list[tuple[UUID, str, UUID]] = field(default_factory=list)
+    looked_at: list[Payer] = field(default_factory=list)
     _lineages: dict[UUID, tuple[UUID, ...]] = field(default_factory=dict)
 
     @classmethod
@@ -76,11 +77,11 @@ class Books:
         books = cls()
         books.holds = _holds(cursor, settlements)
         paid = [action for action in actions if _is_paid(action) or action.kind is ActionKind.RUN_START]
-        keys = list({key: None for action in paid for key in books._keys(cursor, action)})
+        payers = list({one: None for action in paid for one in books._payers(action, cursor)})
         books.parameters = {
-            "organisations": [organisation for organisation, _, _ in keys],
-            "kinds": [kind for _, kind, _ in keys],
-            "scopes": [scope for _, _, scope in keys],
+            "organisations": [one.organisation for one in payers],
+            "kinds": [one.kind for one in payers],
+            "scopes": [one.scope for one in payers],
             "ids": list({one: None for hold in books.holds.values() for one in hold.budgets}),
         }
         return books
@@ -98,24 +99,27 @@ class Books:
         # Without a lineage the budgets of teams above would go unasked: `wanted` looks for them.
         if len(books.holds) < len(settlements) or not all(action.lineage for action in paid):
             return None
-        opened = {action.run for action in actions if action.kind is ActionKind.RUN_START}
-        for action in paid:
-            books._lineages[action.agent] = action.lineage
-            for organisation, kind, scope in books._keys_of(action):
-                if scope in books.scopes or scope in opened:
-                    continue
-                if (places := places_here.find(scope)) is None:
-                    return None
-                rows = [_Row(one.id, one.scope, scope, one.currency, _ENOUGH, 0, is_past=False) for one in places]
-                books.scopes[scope] = rows
-                books.rows |= {row.id: row for row in rows}
-                if kind != "run":
-                    books.looked_at.append((organisation, kind, scope))
+        opened = {str(action.run) for action in actions if action.kind is ActionKind.RUN_START}
+        payers = (payer for action in paid for payer in books._payers(action) if payer.scope not in opened)
+        if not all(payer.scope in books.scopes or books._assume(payer) for payer in payers):
+            return None
         for hold in books.holds.values():
             for one in hold.budgets:
                 if one not in books.rows:
                     books.rows[one] = _Row(one, "", one, hold.currency, _ENOUGH, 0, is_past=False, pays=False)
         return books
+
+    def _assume(self, payer: Payer) -> bool:
+        """Take what is remembered of a payer's budgets; false if nobody has looked yet."""
+        if (places := places_here.find(payer.scope)) is None:
+            return False
+        rows = [_Row(one.id, one.scope, payer.scope, one.currency, _ENOUGH, 0, is_past=False) for one in places]
+        self.scopes[payer.scope] = rows
+        for row in rows:
+            self.rows[row.id] = row
+        if payer.kind != "run":
+            self.looked_at.append(payer)
+        return True
 
     def ask(self, batch: Batch) -> None:
         """Have the statement find out whether what was assumed is so."""
@@ -146,14 +150,15 @@ class Books:
 
     def open_run(self, action: Action) -> None:
         """The budget of a run that was admitted; opening it twice is opening it once."""
-        if any(row.scope == "run" for row in self.scopes.get(action.run, ())):
+        scope = str(action.run)
+        if any(row.scope == "run" for row in self.scopes.get(scope, ())):
             return
-        row = _Row(uuid7(), "run", action.run, action.currency, action.run_budget, 0, is_past=False)
-        self.scopes[action.run] = [row]
-        opened = {"id": row.id, "organisation_id": action.organisation, "scope_id": action.run,
+        row = _Row(str(uuid7()), "run", scope, action.currency, action.run_budget, 0, is_past=False)
+        self.scopes[scope] = [row]
+        opened = {"id": row.id, "organisation_id": action.organisation, "scope_id": scope,
                   "target_id": action.agent, "currency": action.currency, "limit": action.run_budget}  # fmt: skip
         self.newly_opened.append((opened, row))
-        places_here.keep(action.run, (Place(row.id, row.scope, row.currency),))
+        places_here.keep(scope, (Place(row.id, row.scope, row.currency),))
 
     def reserve(self, action: Action) -> str:
         """Hold an act's upper bound in every scope; empty, or why it does not fit. Refuses what it does not know."""
@@ -162,12 +167,21 @@ class Books:
         if not _is_paid(action):
             held_here.keep(action.decision, NOTHING)
             return ""
-        rows = [row for scope in self._scopes(action) for row in self.scopes.get(scope, ())]
-        if refusal := _refusal(rows, action):
+        estimate, currency, payers = action.estimate, action.currency, self._payers(action)
+        rows = [row for payer in payers for row in self.scopes.get(payer.scope, ())]
+        # Almost always nothing is wrong; what it is, is asked only then.
+        if not (
+            all(self.scopes.get(payer.scope) for payer in payers if payer.must)
+            and all(
+                row.free >= estimate and not row.overrun and not row.is_past and row.currency == currency
+                for row in rows
+            )
+        ) and (refusal := _refusal(rows, action)):
             return refusal
         for row in rows:
-            row.move(reserved=action.estimate)
-        hold = Hold(action.estimate, tuple(row.id for row in rows), action.currency)
+            row.reserved_more += estimate
+            row.free -= estimate
+        hold = Hold(estimate, tuple([row.id for row in rows]), currency)
         self.holds[action.decision] = hold
         held_here.keep(action.decision, hold)
         self.new_holds.append(
@@ -179,14 +193,15 @@ class Books:
 
     def scarce(self, action: Action) -> UUID | None:
         """The organisation, team or agent of which more money would help: None if something else is wrong too."""
-        rows = [row for scope in self._scopes(action) for row in self.scopes.get(scope, ())]
-        missing = {action.organisation, action.agent, action.run, *action.line} - {row.scope_id for row in rows}
+        rows = [row for payer in self._payers(action) for row in self.scopes.get(payer.scope, ())]
+        needed = map(str, (action.organisation, action.agent, action.run, *action.line))
+        missing = set(needed) - {row.scope_id for row in rows}
         short = [row for row in rows if row.overrun or row.free < (action.estimate or 0)]
         if missing or not short or any(row.scope == "run" for row in short):
             return None
         if any(row.currency != action.currency or row.is_past for row in rows):
             return None
-        return min(short, key=lambda row: row.free).scope_id
+        return UUID(min(short, key=lambda row: row.free).scope_id)
 
     def settle(self, settlement: Settlement) -> int:
         """Book an act's cost and release the rest; the amount booked. What exceeds the amount held is an overrun."""
@@ -221,7 +236,7 @@ class Books:
     def _take_in(self, found: Any) -> None:
         self.rows, self.scopes = {}, {}
         for identifier, scope, scope_id, currency, free, overrun, is_past, pays in _plain(found) or ():
-            row = _Row(UUID(identifier), scope, UUID(scope_id), currency, free, overrun, is_past, pays)
+            row = _Row(identifier, scope, scope_id, currency, free, overrun, is_past, pays)
             self.rows[row.id] = row
             if pays:
                 self.scopes.setdefault(row.scope_id, []).append(row)
@@ -229,22 +244,13 @@ class Books:
             rows = self.scopes.get(scope, ())
             places_here.keep(scope, tuple(Place(row.id, row.scope, row.currency) for row in rows))
 
-    def _keys(self, cursor: Cursor, action: Action) -> Iterable[tuple[UUID, str, UUID]]:
-        if action.agent not in self._lineages:
-            self._lineages[action.agent] = action.lineage or _lineage(cursor, action)
-        return self._keys_of(action)
-
-    def _keys_of(self, action: Action) -> Iterable[tuple[UUID, str, UUID]]:
-        own = {action.organisation: "organisation", action.agent: "agent", action.run: "run"}
-        own |= dict.fromkeys(action.line, "run")
-        for scope in self._scopes(action):
-            yield action.organisation, own.get(scope, "team"), scope
-
-    def _scopes(self, action: Action) -> list[UUID]:
-        """Whatever pays: the agent, its team and all teams above it, the organisation, the run and those above it."""
-        above = self._lineages.get(action.agent, ())
-        team = [action.team] if action.team else []
-        return list(dict.fromkeys([action.organisation, action.agent, *team, *above, action.run, *action.line]))
+    def _payers(self, action: Action, cursor: Cursor | None = None) -> tuple[Payer, ...]:
+        """Whatever pays for an act. Without a lineage of its own the database is asked for it once, with `cursor`."""
+        if action.lineage:
+            return payers_of(action, action.lineage)
+        if action.agent not in self._lineages and cursor is not None:
+            self._lineages[action.agent] = _lineage(cursor, action)
+        return payers_of(action, self._lineages.get(action.agent, ()))
 
     def _book(self, organisation: UUID, run: UUID, decision: UUID, kind: str, amount: int, currency: str) -> None:
         self.booked.append(
@@ -299,7 +305,7 @@ def _holds(cursor: Cursor, settlements: Sequence[Settlement]) -> dict[UUID, Hold
     if unknown := [one for one in decisions if one not in holds]:
         cursor.execute(HELD_BY_OTHERS, (unknown,))
         for decision, amount, budgets, currency in cursor.fetchall():
-            holds[decision] = Hold(amount, tuple(UUID(one) for one in _plain(budgets)), currency)
+            holds[decision] = Hold(amount, tuple(_plain(budgets)), currency)
     return holds
 
 
@@ -316,9 +322,9 @@ def _sums(row: _Row) -> dict[str, int]:
 def _refusal(rows: Sequence[_Row], action: Action) -> str:
     found = {row.scope_id for row in rows}
     for name, scope_id in (("organisation", action.organisation), ("agent", action.agent), ("run", action.run)):
-        if scope_id not in found:
+        if str(scope_id) not in found:
             return f"The {name} has no budget for this period: set one under Costs."
-    if any(above not in found for above in action.line):
+    if any(str(above) not in found for above in action.line):
         return "A run above this one has no budget."
     for row in rows:
         if row.currency != action.currency:

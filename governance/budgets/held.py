@@ -16,7 +16,7 @@ class Hold:
     """An amount held in the budgets with these ids."""
 
     amount: int
-    budgets: tuple[UUID, ...]
+    budgets: tuple[str, ...]
     currency: str
 
 
