@@ -115,7 +115,7 @@ class Action:
     def digest(self) -> str:
         """SHA-256 over RFC 8785 canonical JSON of the exact act, with its algorithm tag: what an approval covers."""
         act = {
-            "kind": self.kind.value,
+            "kind": self.kind,
             "organisation": str(self.organisation),
             "run": str(self.run),
             "agent_version": self.agent_version_hash,

@@ -33,8 +33,8 @@ def _row(verdict: Verdict, admission: Admission) -> dict[str, Any]:
     action = verdict.action
     return {
         "id": action.decision, "organisation_id": action.organisation, "target_id": action.agent,
-        "run_id": action.run, "step": action.step, "kind": action.kind.value, "name": action.target,
-        "effect": admission.effect.value, "policy_effect": verdict.effect.value, "reasons": list(admission.reasons),
+        "run_id": action.run, "step": action.step, "kind": action.kind, "name": action.target,
+        "effect": admission.effect, "policy_effect": verdict.effect, "reasons": list(admission.reasons),
         "determinants": [one.as_json() for one in verdict.determinants], "digest": action.digest,
         "generation": verdict.generation, "facts": dict(verdict.facts), "facts_digest": verdict.facts_digest,
     }  # fmt: skip
@@ -48,7 +48,7 @@ def _entry(verdict: Verdict, admission: Admission) -> Entry:
         **({"replay": True} if action.stubbed else {}),
     }  # fmt: skip
     return entry(
-        _actor(action), f"decision.{admission.effect}", target_kind=action.kind.value, target_id=action.target_id,
+        _actor(action), f"decision.{admission.effect}", target_kind=action.kind, target_id=action.target_id,
         target_name=action.target, outcome=_OUTCOMES[admission.effect], reason=" ".join(admission.reasons),
         step=action.step, details=details, ours=True,
     )  # fmt: skip

@@ -5,20 +5,18 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import structlog
-from django.db import connections, transaction
 
 from agents.gate import APPROVED, Action, ActionKind, Admission, Effect, Settlement, Verdict
 from agents.runs.clock import clock
-from agents.runs.definitions import Definitions, definitions_of, heard_of
-from agents.runs.journal import DATABASE_AWAY, ENGINE, release_connection
+from agents.runs.definitions import definitions_of, heard_of
+from agents.runs.journal import DATABASE_AWAY, engine_transaction, release_connection
 from foundation.batches import Batch, Cursor
-from foundation.identity.models import PrincipalState
 from governance.approvals import engine as approvals
 from governance.approvals.models import ApprovalState
 from governance.budgets.engine import Books
 from governance.budgets.statements import LOCKED, LOCKED_ROWS
 from governance.decisions import write_down
-from governance.policies.circumstances import facts_now, narrowed
+from governance.policies.circumstances import facts_now, narrowed, party_of
 from governance.policies.delegations import refusal_of
 from governance.policies.facts import facts_digest
 from governance.policies.standing import generation_of, heard_of_generation, standing
@@ -35,10 +33,7 @@ class Doorkeeper:
         Without the database nothing can be judged, nor could a denial be recorded: that error is raised, nothing is
         done, and the run is tried again.
         """
-        try:
-            return [self._judge(action) for action in actions]
-        finally:
-            release_connection()
+        return [self._judge(action) for action in actions]
 
     def commit(
         self, batch: Batch, verdicts: Sequence[Verdict], settlements: Sequence[Settlement]
@@ -93,8 +88,10 @@ class Doorkeeper:
         try:
             return _verdict_again(action)
         except DATABASE_AWAY:
+            release_connection()
             raise
         except Exception as error:
+            release_connection()
             log.exception("gate failed", run=str(action.run), step=action.step)
             reason = f"The gate could not judge this ({type(error).__name__}): {str(error)[:200]}"
             return Verdict(action=action, effect=Effect.DENY, reasons=(reason,))
@@ -122,9 +119,8 @@ def _verdict(action: Action) -> Verdict:
         return refused(
             f"There is no price for {action.target} in the organisation's currency: set one in the catalogue."
         )
-    if refusal := _without_standing(action, known):
-        return refused(refusal)
-    if refusal := refusal_of(action, known, clock.now()):
+    now = clock.now()
+    if refusal := party_of(action, known).refusal or refusal_of(action, known, now):
         return refused(refusal)
     if action.stubbed and action.answered not in {"", APPROVED}:
         return refused(action.answered)
@@ -135,7 +131,7 @@ def _verdict(action: Action) -> Verdict:
     if asked is not None and (refusal := _answer(asked)):
         return refused(refusal)
     approved = asked is not None and asked.state is ApprovalState.APPROVED
-    facts = facts_now(action, known, now=clock.now(), approved=approved or action.answered == APPROVED)
+    facts = facts_now(action, known, now=now, approved=approved or action.answered == APPROVED)
     decision = narrowed(policies, action, facts, known)
     plain = facts.as_json()
     return Verdict(
@@ -149,17 +145,8 @@ def _verdict(action: Action) -> Verdict:
 def _asked(action: Action, generation: int) -> approvals.Standing | None:
     if action.approval is None or action.stubbed:
         return None
-    with transaction.atomic(using=ENGINE), connections[ENGINE].cursor() as cursor:
+    with engine_transaction() as cursor:
         return approvals.standing_of(cursor, action, generation)
-
-
-def _without_standing(action: Action, known: Definitions) -> str:
-    """Who of the chain may not act any more, in a sentence; empty if all may."""
-    found = known.principals(action.principals)
-    if not action.principals or set(action.principals) - set(found):
-        return "Nobody knows in whose name this is to happen."
-    suspended = [name for name, state in found.values() if state != PrincipalState.ACTIVE]
-    return f"{suspended[0]} is suspended: nothing is done in that name." if suspended else ""
 
 
 def _answer(asked: approvals.Standing) -> str:

@@ -74,7 +74,7 @@ def _delegation(work: Work, slug: str, shared: dict[str, Any]) -> Action:
 def shown(verdict: Verdict, admission: Admission) -> dict[str, Any]:
     """The gate's answer as plain values, so that a journal can be read without the gate."""
     return {
-        "effect": admission.effect.value,
+        "effect": admission.effect,
         "cause": admission.cause,
         "reasons": list(admission.reasons or verdict.reasons),
         "policies": [one.as_json() for one in verdict.determinants],

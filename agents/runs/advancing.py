@@ -55,7 +55,8 @@ class Advancing:
 
         def decide(entries: Entries, admission: Admission) -> None:
             self.fill(entries, verdict, admission, begin, step, wait)
-            entries.change = replace(entries.change, admitted=entries.change.admitted or opening is not None)
+            if opening is not None:
+                entries.change = replace(entries.change, admitted=True)
 
         admission = self.writer.judged(verdict, decide, alone=alone, opening=opening)
         self.work.run.admitted = self.work.run.admitted or (opening is not None and not admission.retry)
@@ -86,7 +87,8 @@ class Advancing:
             entries.finish_wait(wait, "")
             entries.change = begin(entries)
             if step is not None:
-                entries.add(replace(step, verdict=shown))
+                step.verdict = shown
+                entries.add(step)
         elif self.awaits_money(admission):
             # The act is not written: it is planned anew when there is more. An approval of it stays as it is.
             until = next_month(clock.now())

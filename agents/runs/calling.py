@@ -56,7 +56,7 @@ class Calling(Advancing):
 
     def _call_model(self, step: Step, request: ModelRequest) -> bool:
         try:
-            with committer.away():
+            with committer.away:
                 answer = calls.call_model(self.work, request)
         except InferenceError as error:
             return self._model_failed(step, error)
@@ -119,7 +119,7 @@ class Calling(Advancing):
     def call_tool(self, step: Step) -> bool:
         """Call a tool whose intent is committed; whether the run goes on."""
         tool = self.work.tools[step.name]
-        with committer.away():
+        with committer.away:
             called = calls.call_tool(self.work, tool, step.input, step.idempotency_key)
         if called.state is StepState.UNKNOWN and step.effect != ToolEffect.EFFECT:
             if (pause := policy_of(step.kind, step.effect).delay_before(step.attempt + 1)) is not None:

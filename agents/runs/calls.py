@@ -1,21 +1,19 @@
 """Doing what was admitted: the calls to models and tools, outside any transaction."""
 
 import json
-import threading
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import jsonschema
+import orjson
 from django.conf import settings
 from django.utils.module_loading import import_string
-from referencing import Registry
 
 from agents.catalogue.inference import InferenceError, answer
 from agents.catalogue.messages import Endpoint, Item, ModelAnswer, ModelRequest
 from agents.labels import Integrity, Label
 from agents.registry.models import AgentState
+from agents.runs.fitting import mismatch
 from agents.runs.models import StepKind, StepState
 from agents.runs.moves import DELEGATE
 from agents.runs.run_tokens import NoRightsError, token_for
@@ -29,7 +27,6 @@ from foundation.secrets.redaction import REDACTED
 from foundation.secrets.sealing import UnsealError, unseal
 
 MAX_DEPTH = 5
-_MOST_CHECKERS = 4_096
 MAX_ERROR = 2_000  # characters of a tool's own words on its failure
 _LONGEST_NAME = 160  # characters; the columns of steps and decisions
 MAX_OUTPUT = 64 * 1024  # characters of a tool's answer that a journal keeps and a model sees
@@ -107,9 +104,9 @@ def arguments_of(call: dict[str, Any]) -> tuple[dict[str, Any], str]:
 def problem_of(work: Work, name: str, arguments: dict[str, Any]) -> str:
     """Why a call cannot be made at all: no such tool, not active, arguments against the schema. Empty if it can."""
     if name.startswith(DELEGATE):
-        return delegation_problem(work, name.removeprefix(DELEGATE)) or _mismatch(DELEGATION_SCHEMA, arguments)
+        return delegation_problem(work, name.removeprefix(DELEGATE)) or mismatch(DELEGATION_SCHEMA, arguments)
     if (own := work.builtins.get(name)) is not None:
-        return _mismatch(own.schema, arguments) or own.problem(work, arguments)
+        return mismatch(own.schema, arguments) or own.problem(work, arguments)
     tool = work.tools.get(name)
     if tool is None:
         return f"This agent has no tool called {name}."
@@ -117,7 +114,7 @@ def problem_of(work: Work, name: str, arguments: dict[str, Any]) -> str:
         return f"The definition of {name} has changed: a person must review it first."
     if tool.state != ToolState.ACTIVE or not tool.connector.enabled:
         return f"The tool {name} is disabled."
-    return _mismatch(tool.schema, arguments)
+    return mismatch(tool.schema, arguments)
 
 
 def delegation_problem(work: Work, slug: str) -> str:
@@ -175,7 +172,8 @@ def call_tool(work: Work, tool: Tool, arguments: dict[str, Any], key: str) -> Ca
 def _succeeded(output: ToolOutput, tool: Tool, hidden: Sequence[str]) -> Called:
     try:
         content = plain(_without(output.content, hidden), fractions=True)
-        text = json.dumps(content, ensure_ascii=False)
+        # Without its spaces, it is more than half as long.
+        text = "" if 2 * len(orjson.dumps(content)) < MAX_OUTPUT else json.dumps(content, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError):
         # It was done: what it answered does not undo that.
         content = text = "The connector's answer is not JSON."
@@ -209,33 +207,3 @@ def _is_callable(work: Work, name: str) -> bool:
         return True
     tool = work.tools[name]
     return tool.state == ToolState.ACTIVE and tool.connector.enabled
-
-
-_checkers: OrderedDict[int, tuple[Mapping[str, Any], jsonschema.Draft202012Validator]] = OrderedDict()
-_checkers_lock = threading.Lock()
-
-
-def _checker(schema: Mapping[str, Any]) -> jsonschema.Draft202012Validator:
-    """The validator of a schema; schemas are kept with their definitions, and so is the validator with its schema."""
-    with _checkers_lock:
-        kept = _checkers.get(id(schema))
-        if kept is not None and kept[0] is schema:
-            return kept[1]
-        # An own, empty registry: a schema of a tool must not make us fetch what it refers to.
-        made = jsonschema.Draft202012Validator(dict(schema), registry=Registry())
-        _checkers[id(schema)] = schema, made
-        while len(_checkers) > _MOST_CHECKERS:
-            _checkers.popitem(last=False)
-        return made
-
-
-def _mismatch(schema: Mapping[str, Any], arguments: dict[str, Any]) -> str:
-    try:
-        errors = list(_checker(schema).iter_errors(arguments))
-        first = min(errors, key=lambda error: list(map(str, error.path)), default=None)
-    except Exception as error:  # noqa: BLE001 - a schema is a stranger's: what cannot be checked is not called
-        return f"The tool's schema cannot be used ({type(error).__name__}): ask whoever runs the tool."
-    if first is None:
-        return ""
-    place = ".".join(map(str, first.path)) or "the arguments"
-    return f"Against the tool's schema, at {place}: {first.message[:200]}"

@@ -7,7 +7,7 @@ of them turns out to be void, nothing is written at all, and each is then commit
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -56,8 +56,8 @@ class Entries:
     def add(self, step: StepRow) -> None:
         """A new step."""
         self.steps.append(step)
-        kind = "step.waiting" if step.state is StepState.WAITING else f"step.{step.state.value}"
-        self.event(kind, {"step": step.number, "kind": step.kind.value, "name": step.name, "state": step.state.value})
+        data = {"step": step.number, "kind": step.kind, "name": step.name, "state": step.state}
+        self.event(f"step.{step.state}", data)
 
     def outcome(self, outcome: StepOutcome, cost: int | None = 0) -> None:
         """What became of a step, written with this commit."""
@@ -258,8 +258,8 @@ def _fill(commits: Sequence[Commit], admissions: Sequence[Admission], booked: Se
         one.admission = next(answers)
     costs = iter(booked)
     for one in commits:
-        one.outcomes = [(replace(outcome, cost=next(costs)), cost) for outcome, cost in one.outcomes]
-        one.entries.outcomes = [(replace(outcome, cost=next(costs)), cost) for outcome, cost in one.entries.outcomes]
+        for outcome, _ in one.all_outcomes:
+            outcome.cost = next(costs)
     for one in judged:
         if one.decide is not None and one.admission is not None:
             # Anew at each attempt: a first one may have come to nothing.
@@ -347,8 +347,8 @@ def _events(commit: Commit) -> list[Event]:
     change, told = commit.entries.change, []
     for outcome, _ in commit.all_outcomes:
         step = commit.step(outcome.number)
-        data = {"step": step.number, "kind": step.kind, "name": step.name, "state": outcome.state.value}
-        told.append((f"step.{outcome.state.value}", data))
+        data = {"step": step.number, "kind": step.kind, "name": step.name, "state": outcome.state}
+        told.append((f"step.{outcome.state}", data))
     waits = [("run.waiting", {"waits_for": str(change.waits_for)})] if change.state is RunState.WAITING else []
     ends = []
     if commit.entries.state is not None:

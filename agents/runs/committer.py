@@ -41,10 +41,24 @@ class _Turn:
         self.error: Exception | None = None
 
 
+class _Away:
+    """A call to the world outside: nobody waits for this run meanwhile."""
+
+    def __init__(self, committer: "Committer") -> None:
+        self._committer = committer
+
+    def __enter__(self) -> None:
+        self._committer.leave()
+
+    def __exit__(self, *_: object) -> None:
+        self._committer.come()
+
+
 class Committer:
     """One for each process."""
 
     def __init__(self) -> None:
+        self.away = _Away(self)
         self._lock = threading.Lock()
         self._ready = threading.Condition(self._lock)
         self._waiting: list[_Turn] = []
@@ -64,15 +78,6 @@ class Committer:
         """It is back from a call."""
         with self._lock:
             self._present += 1
-
-    @contextmanager
-    def away(self) -> Iterator[None]:
-        """A call to the world outside: nobody waits for this run meanwhile."""
-        self.leave()
-        try:
-            yield
-        finally:
-            self.come()
 
     def leave(self) -> None:
         """It is away in a call, or has ended: nobody waits for it."""

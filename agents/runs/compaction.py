@@ -54,7 +54,7 @@ def compact(work: Work, writer: Writer, judge: Judge, end: int, wait: Step | Non
         return admission.effect is Effect.DENY
     made = work.steps[-1]
     try:
-        with committer.away():
+        with committer.away:
             answer = calls.call_model(work, request)
     except InferenceError as error:
         _failed(writer, made, str(error), None if error.billed else 0)

@@ -38,33 +38,33 @@ class Definitions:
 
     def agent(self, identifier: UUID) -> Agent:
         """An agent with its sponsor and serving version."""
-        return self._keep(("agent", identifier), lambda: self._agents().get(pk=identifier))
+        return self.once(("agent", identifier), lambda: self._agents().get(pk=identifier))
 
     def agents_named(self, slugs: Sequence[str]) -> dict[str, Agent]:
         """Agents by slug, with their sponsors and serving versions."""
-        return self._keep(("agents", *slugs), lambda: self._by_slug(slugs)) if slugs else {}
+        return self.once(("agents", *slugs), lambda: self._by_slug(slugs)) if slugs else {}
 
     def agents_among(self, identifiers: tuple[UUID, ...]) -> list[Agent]:
         """The agents among these principals."""
         if not identifiers:
             return []
-        return self._keep(("among", identifiers), lambda: list(self._agents().filter(pk__in=identifiers)))
+        return self.once(("among", identifiers), lambda: list(self._agents().filter(pk__in=identifiers)))
 
     def version(self, identifier: UUID) -> AgentVersion:
         """A version of an agent."""
         rows = AgentVersion.objects
-        return self._keep(("version", identifier), lambda: rows.using(ENGINE).get(pk=identifier))
+        return self.once(("version", identifier), lambda: rows.using(ENGINE).get(pk=identifier))
 
     def language_model(self, identifier: UUID) -> LanguageModel:
         """A model with its provider."""
         rows = LanguageModel.objects
-        return self._keep(
+        return self.once(
             ("model", identifier), lambda: rows.using(ENGINE).select_related("provider").get(pk=identifier)
         )
 
     def price(self, model: UUID) -> Price | None:
         """What a model costs now in the organisation's currency, or None when nobody said."""
-        known = self._keep(("prices", model), lambda: self._prices(model))
+        known = self.once(("prices", model), lambda: self._prices(model))
         if not known:
             return None
         now = clock.now()
@@ -72,27 +72,36 @@ class Definitions:
 
     def tools_named(self, names: Sequence[str]) -> dict[str, Tool]:
         """Tools by name, with their connectors and what these are called with."""
-        return self._keep(("tools", *names), lambda: self._tools(names)) if names else {}
+        return self.once(("tools", *names), lambda: self._tools(names)) if names else {}
 
     def principals(self, identifiers: tuple[UUID, ...]) -> dict[UUID, tuple[str, str]]:
         """Names and states of principals; whom nobody knows is left out."""
-        return self._keep(("principals", identifiers), lambda: self._principals(identifiers))
+        return self.once(("principals", identifiers), lambda: self._principals(identifiers))
 
     def people_among(self, identifiers: tuple[UUID, ...]) -> frozenset[UUID]:
         """The people among these principals."""
-        return self._keep(("people", identifiers), lambda: self._people(identifiers))
+        return self.once(("people", identifiers), lambda: self._people(identifiers))
 
     def delegations(self, identifier: UUID) -> list[DelegationGrant]:
         """A delegation, and those that it rests on; empty if there is none."""
-        return self._keep(("delegations", identifier), lambda: self._delegations(identifier))
+        return self.once(("delegations", identifier), lambda: self._delegations(identifier))
 
     def lineage(self, target: UUID) -> tuple[UUID, ...]:
         """The ids of a thing and of all above it, along which grants and budgets are inherited."""
-        return self._keep(("lineage", target), lambda: self._lineage(target))
+        return self.once(("lineage", target), lambda: self._lineage(target))
 
     def team_slugs(self, team: UUID) -> tuple[str, ...]:
         """The slugs of a team and of those above it, nearest first."""
-        return self._keep(("teams", team), lambda: self._team_slugs(team))
+        return self.once(("teams", team), lambda: self._team_slugs(team))
+
+    def once(self, key: Hashable, read: Callable[[], _T]) -> _T:
+        """What `read` gives, which follows from these definitions alone: it is read when first asked for."""
+        try:
+            return cast("_T", self._kept[key])
+        except KeyError:
+            found = self._kept[key] = read()
+            release_connection()
+            return found
 
     def _agents(self) -> QuerySet[Agent]:
         rows = Agent.objects.using(ENGINE).filter(organisation_id=self.organisation)
@@ -131,14 +140,6 @@ class Definitions:
         lineage = self.lineage(team)
         slugs = dict(Team.objects.using(ENGINE).filter(pk__in=lineage).values_list("id", "slug"))
         return tuple(slugs[one] for one in lineage if one in slugs)
-
-    def _keep(self, key: Hashable, read: Callable[[], _T]) -> _T:
-        try:
-            return cast("_T", self._kept[key])
-        except KeyError:
-            found = self._kept[key] = read()
-            release_connection()
-            return found
 
 
 class _Known:

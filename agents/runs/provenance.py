@@ -7,6 +7,7 @@ from typing import Any
 from agents.labels import Integrity, Label
 from agents.runs.models import Step, StepKind, StepState
 
+_encode = json.JSONEncoder(sort_keys=True).encode
 _SOURCES = {StepKind.TOOL_CALL, StepKind.DELEGATION}
 
 
@@ -54,4 +55,4 @@ def values(value: Any) -> Iterable[Any]:
 
 def _key(value: Any) -> str:
     # 1, true and "1" are three values; an object made of known parts is not itself known.
-    return json.dumps(value, sort_keys=True)
+    return _encode(value)

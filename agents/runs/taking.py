@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, TypeVar
 from uuid import UUID
 
 import psycopg
 from django.db import models
+from django.db.models.base import ModelState
 
 from agents.runs.claims import Lease
 from agents.runs.database import engine_pool
@@ -99,4 +101,13 @@ def _taken(row: Sequence[Any], journals: dict[UUID, list[Step]]) -> Taken:
 
 
 def _made(model: type[_Row], row: Iterable[Any]) -> _Row:
-    return model.from_db(ENGINE, [one.attname for one in model._meta.concrete_fields], list(row))
+    # As Model.from_db, whose making of an instance asks each field what it would like: the row has all of them.
+    made, state = model.__new__(model), ModelState()
+    state.db, state.adding = ENGINE, False
+    made.__dict__.update(zip(_names(model), row, strict=True), _state=state)
+    return made
+
+
+@lru_cache
+def _names(model: type[models.Model]) -> tuple[str, ...]:
+    return tuple(one.attname for one in model._meta.concrete_fields)

@@ -18,7 +18,8 @@ class Facts:
 
     `teams` are the slugs of the agent's team and of the teams above it, nearest first, `target_teams` those of a target
     that is an agent, `sponsor` a person's id. None is *not known*: policies that speak of it then deny.
-    `now` is the database's clock; `estimate` micro-units of `currency`, None unknown.
+    `now` is the database's clock; `estimate` micro-units of `currency`, None unknown. `arguments_text` is the canonical
+    JSON of the arguments, if it is known.
     """
 
     kind: ActionKind
@@ -38,21 +39,26 @@ class Facts:
     rehearsed: bool = False
     estimate: int | None = 0
     currency: str = "EUR"
+    arguments_text: bytes | None = field(default=None, compare=False, repr=False)
+
+    def canonical_arguments(self) -> bytes:
+        """RFC 8785 canonical JSON of the arguments; ValueError for what is not JSON."""
+        return canonical(dict(self.arguments)) if self.arguments_text is None else self.arguments_text
 
     @property
     def action_name(self) -> str:
         """The name of its Cedar action: a tool's own, or its kind."""
-        return self.target if self.kind is ActionKind.TOOL_CALL else self.kind.value
+        return self.target if self.kind is ActionKind.TOOL_CALL else self.kind
 
     @property
     def resource_type(self) -> str:
         """The Cedar type of its target."""
-        return RESOURCES.get(self.kind.value, "Tool")
+        return RESOURCES.get(self.kind, "Tool")
 
     @property
     def group(self) -> str:
         """The kind of its action: a tool's action is in this group."""
-        return TOOL_CALL if self.kind is ActionKind.TOOL_CALL else self.kind.value
+        return TOOL_CALL if self.kind is ActionKind.TOOL_CALL else self.kind
 
     @property
     def unknown(self) -> frozenset[str]:
@@ -69,7 +75,7 @@ class Facts:
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
         return {
-            "kind": self.kind.value,
+            "kind": self.kind,
             "agent": self.agent,
             "agent_version": self.agent_version,
             "target": self.target,
@@ -130,6 +136,7 @@ def facts_of(
         rehearsed=action.rehearsed,
         estimate=action.estimate,
         currency=action.currency,
+        arguments_text=action.arguments_text,
     )
 
 

@@ -10,7 +10,6 @@ import cedarpy
 import orjson
 
 from agents.labels import Label
-from foundation.digests import canonical
 from governance.policies.facts import Facts
 from governance.policies.schema import HISTORY, TOOL_CALL, Arguments, connector_of
 from governance.policies.shapes import LONGEST, UnfitError, project
@@ -24,7 +23,7 @@ def request_of(facts: Facts, arguments: Mapping[str, Any], read: frozenset[str] 
     Only those attributes of the context are in it that are `read`: Cedar takes its time with each. None is for all.
     Raises ValueError for arguments that are not JSON, whether they are read or not.
     """
-    text = canonical(dict(facts.arguments))
+    text = facts.canonical_arguments()
     return {
         "principal": {"type": "Agent", "id": facts.agent},
         "action": {"type": "Action", "id": facts.action_name},

@@ -10,7 +10,7 @@ from django.db import connections
 from agents.catalogue.models import LanguageModel
 from agents.registry.models import Agent
 from agents.runs.builtins.port import builtins
-from agents.runs.journal import ENGINE
+from agents.runs.journal import ENGINE, release_connection
 from agents.tools.models import Tool
 from foundation.organisations.models import Team
 from governance.policies.compiled import CompiledSet, Mode, PolicyText, compile_policies
@@ -48,6 +48,7 @@ def generation_of(organisation: UUID) -> int:
         with connections[ENGINE].cursor() as cursor:
             cursor.execute(_GENERATION, [organisation])
             row = cursor.fetchone()
+        release_connection()
         found = row[0] if row else 0
         heard_of_generation(organisation, found)
     return found
@@ -72,7 +73,10 @@ def standing(organisation: UUID, generation: int, configuration: int, using: str
         if found is not None:
             _kept.move_to_end(key)
             return found
-    found = compile_policies(policy_texts(organisation, using), schema_of(organisation, using))
+    try:
+        found = compile_policies(policy_texts(organisation, using), schema_of(organisation, using))
+    finally:
+        release_connection()
     with _lock:
         _kept[key] = found
         while len(_kept) > _KEPT:

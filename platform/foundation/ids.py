@@ -5,7 +5,7 @@ import struct
 import threading
 import time
 from datetime import UTC, datetime
-from uuid import UUID
+from uuid import UUID, SafeUUID
 
 _lock = threading.Lock()
 _last = 0
@@ -29,7 +29,15 @@ def uuid7() -> UUID:
         if not _random:
             _random.extend(struct.unpack(f"{_ASKED}Q", os.urandom(8 * _ASKED)))
         tail = _random.pop() & ((1 << 62) - 1)
-    return UUID(int=(ticks >> 12) << 80 | 7 << 76 | (ticks & _SEQUENCE_MASK) << 64 | 2 << 62 | tail)
+    return _made((ticks >> 12) << 80 | 7 << 76 | (ticks & _SEQUENCE_MASK) << 64 | 2 << 62 | tail)
+
+
+def _made(value: int) -> UUID:
+    # As UUID(int=value), without its looks at what else it may have been given: they cost more than all the rest.
+    made = UUID.__new__(UUID)
+    object.__setattr__(made, "int", value)
+    object.__setattr__(made, "is_safe", SafeUUID.unknown)
+    return made
 
 
 # A child process must not have the same ones.
