@@ -28,10 +28,10 @@ JUDGEMENTS = 3  # how often an act is judged anew because the policies changed m
 class Advancing:
     """One worker's hold on one run."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, takes_more: Callable[[], bool] = lambda: False) -> None:
         self.gate = get_gate()
         self.work = work
-        self.writer = Writer(self.work)
+        self.writer = Writer(self.work, takes_more)
         self.bells: list[UUID] = []
         self.retries = 0
         self.opening: Verdict | None = None

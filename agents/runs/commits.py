@@ -19,7 +19,9 @@ from agents.labels import Label
 from agents.runs.claims import Change
 from agents.runs.clock import clock
 from agents.runs.journal import StepOutcome, StepRow
+from agents.runs.leases import keeper
 from agents.runs.models import RunState, Step, StepKind, StepState
+from agents.runs.taking import TAKEN, TAKEN_ROWS, Taken, taken_with
 from agents.runs.work import Work
 from foundation.audit.record import Entry, entry, record
 from foundation.batches import Batch, Cursor, few
@@ -92,7 +94,8 @@ class Commit:
     """One run's part of a transaction: what is to be written, and what came of it.
 
     `outcomes` and `events` are those since its last commit. `opening` is the verdict that lets the run start, if
-    it does so with this commit. `decide` fills the entries once the gate has admitted or
+    it does so with this commit. `makes_room`: the run leaves this worker, which takes another one in its place with the
+    same statement, if one is ready: `successor`. `decide` fills the entries once the gate has admitted or
     refused the act of `verdict`. `retry` in the admission means that the act is not written, but all else is.
     """
 
@@ -108,6 +111,8 @@ class Commit:
     cost: int = 0
     last_event: int = 0
     is_pausing: bool = False
+    makes_room: bool = False
+    successor: Taken | None = None
     began: float = field(default_factory=time.monotonic)
 
     @property
@@ -224,13 +229,18 @@ def write_at_once(cursor: Cursor, commits: Sequence[Commit]) -> bool:
     _fill(commits, *assumed)
     if not all(one.entries.is_shareable for one in commits):
         return False
-    _flush(batch, commits)
+    _flush(batch, commits, [one for one in commits if one.makes_room])
     return True
 
 
-def _flush(batch: Batch, commits: Sequence[Commit]) -> None:
+def _flush(batch: Batch, commits: Sequence[Commit], leaving: Sequence[Commit] = ()) -> None:
     _gather(batch, commits)
     record(*(line for one in commits for line in _told(one)), cursor=batch)
+    if leaving:
+        sessions = [one.work.session.id for one in commits]
+        batch.add("taken", TAKEN, [{"more": len(leaving), "worker": keeper.worker, "sessions": sessions,
+                                    "lease": settings.RUN_LEASE_SECONDS}])  # fmt: skip
+        batch.answer("taken", TAKEN_ROWS)
     began = time.monotonic()
     answers = batch.flush()
     # Django's cursors give JSON as text, psycopg's as values; a sender gives all as text.
@@ -240,6 +250,9 @@ def _flush(batch: Batch, commits: Sequence[Commit]) -> None:
     for one in commits:
         one.last_event, one.is_pausing = found[str(one.work.run.id)]
         one.began = began
+    if leaving and (taken := answers["taken"]):
+        for one, successor in zip(leaving, taken_with(orjson.loads(taken)), strict=False):
+            one.successor = successor
 
 
 def _acts(commits: Sequence[Commit]) -> tuple[list[Verdict], list[Settlement]]:

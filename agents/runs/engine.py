@@ -28,7 +28,7 @@ from agents.runs.leases import keeper
 from agents.runs.limits import beyond_limit
 from agents.runs.models import RunState, Step, StepKind, StepState, Wait
 from agents.runs.moves import AskModel, Await, DoCall, Finish, Move, Recover, Stop, next_move
-from agents.runs.taking import Taken, take
+from agents.runs.taking import Taken, read, take
 from agents.runs.work import load
 from agents.runs.writer import InterruptedRunError
 from agents.tools.port import ToolEffect
@@ -39,23 +39,28 @@ log = structlog.get_logger(__name__)
 def advance(run: UUID) -> list[UUID]:
     """Take a run's lease and work on it; the runs to wake afterwards. Does nothing if another worker has it."""
     taken = take(keeper.worker, settings.RUN_LEASE_SECONDS, [run])
-    return work_on(taken[0]) if taken else []
+    return work_on(taken[0])[0] if taken else []
 
 
-def work_on(taken: Taken) -> list[UUID]:
-    """Work on a run that was taken, until it ends or waits; the runs to wake afterwards."""
-    lease = taken.lease
+def work_on(taken: Taken, takes_more: Callable[[], bool] = lambda: False) -> tuple[list[UUID], Taken | None]:
+    """Work on a run that was taken, until it ends or waits.
+
+    The runs to wake afterwards; and, if it `takes_more`, a run that was taken in the place of this one.
+    """
+    lease, at_work = taken.lease, None
     with keeper.holding(lease):
         try:
             with committer.present():
-                return _Advance(load(taken)).go()
+                at_work = _Advance(load(read(taken)), takes_more)
+                bells = at_work.go()
         except StaleLeaseError:
-            return []
+            bells = []
         except NoGateError as error:
-            return _unless_stale(lease, partial(give_up, lease, str(error)))
+            bells = _unless_stale(lease, partial(give_up, lease, str(error)))
         except Exception as error:
             log.exception("engine failed", run=str(lease.run))
-            return _unless_stale(lease, partial(set_back, lease, error))
+            bells = _unless_stale(lease, partial(set_back, lease, error))
+    return bells, at_work.writer.successor if at_work is not None else None
 
 
 def _unless_stale(lease: Lease, end: Callable[[], list[UUID]]) -> list[UUID]:

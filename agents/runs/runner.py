@@ -55,7 +55,9 @@ class Runner:
     def ring(self, runs: Iterable[UUID]) -> None:
         """These runs may be ready."""
         with self._changed:
-            self._rung |= dict.fromkeys(runs)
+            if self._busy < self._slots:
+                self._rung |= dict.fromkeys(runs)
+            # Without room nobody remembers which: whatever is ready is taken by itself.
             self._looks = True
             self._changed.notify_all()
 
@@ -112,15 +114,24 @@ class Runner:
             self._work(taken)
 
     def _work(self, taken: Taken) -> None:
+        """Work on a run, and on those that were taken in its place."""
+        following: Taken | None = taken
+        while following is not None:
+            following = self._work_on(following)
+        with self._changed:
+            self._busy -= 1
+            self._changed.notify_all()
+
+    def _work_on(self, taken: Taken) -> Taken | None:
+        following = None
         try:
-            self._wake(work_on(taken))
+            bells, following = work_on(taken, lambda: not self._stopping)
+            self._wake(bells)
         except Exception:
             log.exception("run not worked on", run=str(taken.run.id))
         finally:
             connections.close_all()
-            with self._changed:
-                self._busy -= 1
-                self._changed.notify_all()
+        return following
 
 
 _lock = threading.Lock()

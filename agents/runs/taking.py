@@ -1,7 +1,8 @@
 """Taking runs: many leases with one statement, and with them all that the rows say of each run."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeVar
 from uuid import UUID
@@ -20,16 +21,41 @@ _Row = TypeVar("_Row", bound=models.Model)
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A run whose lease this worker has, with its session and journal."""
+    """A run whose lease this worker has, with its session and journal; `read` the journal first unless `is_read`."""
 
     lease: Lease
     run: Run
     session: Session
     steps: list[Step] = field(default_factory=list)
+    is_read: bool = True
 
 
 def _columns(model: type[models.Model], alias: str) -> str:
     return ", ".join(f'{alias}."{one.column}"' for one in model._meta.concrete_fields)
+
+
+def _oldest(more: str, but: str) -> str:
+    """Locks as many runs as there are to be that are ready: lost ones first, then the oldest."""
+    return f"""
+queued AS MATERIALIZED (SELECT id FROM runs_run WHERE state = 'queued' AND {but}
+    ORDER BY id LIMIT {more} FOR UPDATE SKIP LOCKED),
+lost AS MATERIALIZED (SELECT id FROM runs_run WHERE state = 'running' AND lease_until < statement_timestamp() AND {but}
+    ORDER BY lease_until LIMIT {more} FOR UPDATE SKIP LOCKED),
+slept AS MATERIALIZED (SELECT id FROM runs_run WHERE state = 'waiting' AND wake_at <= statement_timestamp() AND {but}
+    ORDER BY wake_at LIMIT {more} FOR UPDATE SKIP LOCKED),
+oldest AS (SELECT id, 1 AS turn FROM queued UNION ALL SELECT id, 0 FROM lost UNION ALL SELECT id, 1 FROM slept
+    ORDER BY turn, id LIMIT {more})
+"""  # noqa: S608 - names of ours
+
+
+def _leased(worker: str, lease: str) -> str:
+    """What becomes of a run that is taken."""
+    return f"""
+state = 'running', fence = r.fence + 1, worker = {worker},
+lease_until = clock_timestamp() + make_interval(secs => {lease}),
+crashes = r.crashes + (r.state = 'running')::int, started_at = coalesce(r.started_at, clock_timestamp()),
+waits_for = '', waits_on = NULL, wake_at = NULL
+"""
 
 
 # A run that waits is taken when its time has come; one whose lease has run out, when its worker must be dead.
@@ -38,25 +64,25 @@ WITH named AS MATERIALIZED (SELECT id FROM runs_run WHERE id = ANY(%(runs)s) AND
         OR state = 'running' AND lease_until < clock_timestamp()
         OR state = 'waiting' AND wake_at <= clock_timestamp())
     ORDER BY id FOR UPDATE SKIP LOCKED),
-queued AS MATERIALIZED (SELECT id FROM runs_run WHERE state = 'queued' AND NOT id = ANY(%(runs)s)
-    ORDER BY id LIMIT %(more)s FOR UPDATE SKIP LOCKED),
-lost AS MATERIALIZED (SELECT id FROM runs_run
-    WHERE state = 'running' AND lease_until < statement_timestamp() AND NOT id = ANY(%(runs)s)
-    ORDER BY lease_until LIMIT %(more)s FOR UPDATE SKIP LOCKED),
-slept AS MATERIALIZED (SELECT id FROM runs_run
-    WHERE state = 'waiting' AND wake_at <= statement_timestamp() AND NOT id = ANY(%(runs)s)
-    ORDER BY wake_at LIMIT %(more)s FOR UPDATE SKIP LOCKED),
-oldest AS (SELECT id, 1 AS turn FROM queued UNION ALL SELECT id, 0 FROM lost UNION ALL SELECT id, 1 FROM slept
-    ORDER BY turn, id LIMIT %(more)s),
+{_oldest("%(more)s", "NOT id = ANY(%(runs)s)")},
 ready AS (SELECT id FROM named UNION ALL SELECT id FROM oldest),
-taken AS (UPDATE runs_run r SET state = 'running', fence = r.fence + 1, worker = %(worker)s,
-        lease_until = clock_timestamp() + make_interval(secs => %(lease)s),
-        crashes = r.crashes + (r.state = 'running')::int, started_at = coalesce(r.started_at, clock_timestamp()),
-        waits_for = '', waits_on = NULL, wake_at = NULL
-    FROM ready WHERE r.id = ready.id RETURNING r.*)
+taken AS (UPDATE runs_run r SET {_leased("%(worker)s", "%(lease)s")} FROM ready WHERE r.id = ready.id RETURNING r.*)
 SELECT r.deadline <= clock_timestamp(), {_columns(Run, "r")}, {_columns(Session, "s")}
 FROM taken r JOIN runs_session s ON s.id = r.session_id ORDER BY r.id
 """  # noqa: S608 - names of ours
+
+# For a batch, in whose statement runs end: `more` others are taken in their places. What the statement changes in the
+# sessions that it writes to is not seen by itself, so that no run of these is taken with it.
+_GIVEN = "(SELECT {} FROM json_to_recordset(:taken) AS one(more bigint, worker text, lease float, sessions uuid[]))"
+TAKEN = f"""
+WITH {_oldest(_GIVEN.format("more"), f"session_id NOT IN {_GIVEN.format('unnest(sessions)')}")}
+UPDATE runs_run r SET {_leased(_GIVEN.format("worker"), _GIVEN.format("lease"))} FROM oldest WHERE r.id = oldest.id
+RETURNING r.*
+"""  # noqa: S608 - names of ours
+TAKEN_ROWS = """
+(SELECT json_agg(json_build_array(t.deadline <= clock_timestamp(), row_to_json(t), row_to_json(s)) ORDER BY t.id)
+FROM taken t JOIN runs_session s ON s.id = t.session_id)
+"""
 
 _STEPS = f"""
 SELECT {_columns(Step, "s")} FROM unnest(%s::uuid[]) AS one(run) JOIN runs_step s ON s.run_id = one.run
@@ -74,30 +100,56 @@ def take(worker: str, lease_seconds: float, runs: Sequence[UUID] = (), more: int
         return _take(values)
 
 
+def taken_with(rows: Iterable[Any]) -> list[Taken]:
+    """The runs that a batch has taken, as TAKEN_ROWS tells of them."""
+    return [_taken(late, _told(Run, run), _told(Session, session), []) for late, run, session in rows]
+
+
+def read(taken: Taken) -> Taken:
+    """A run with its journal."""
+    if taken.is_read:
+        return taken
+    with engine_pool().connection() as connection:
+        rows = connection.execute(_STEPS, ([taken.run.id],)).fetchall()
+    return replace(taken, steps=[_made(Step, row) for row in rows], is_read=True)
+
+
 def _take(values: dict[str, Any]) -> list[Taken]:
     with engine_pool().connection() as connection, connection.transaction():
         rows = connection.execute(_TAKE, values).fetchall()
-        begun = [run for row in rows if (run := _run(row)).steps_written]
-        steps = connection.execute(_STEPS, ([run.id for run in begun],)).fetchall() if begun else []
-    journals: dict[UUID, list[Step]] = {}
+        runs = [_made(Run, row[1 : 1 + _WIDTH]) for row in rows]
+        begun = [run.id for run in runs if run.steps_written]
+        steps = connection.execute(_STEPS, (begun,)).fetchall() if begun else []
+    journals: dict[UUID, list[Step]] = {run: [] for run in begun}
     for row in steps:
         step = _made(Step, row)
-        journals.setdefault(step.run_id, []).append(step)
-    return [_taken(row, journals) for row in rows]
+        journals[step.run_id].append(step)
+    return [
+        _taken(bool(row[0]), run, _made(Session, row[1 + _WIDTH :]), journals.get(run.id, []))
+        for row, run in zip(rows, runs, strict=True)
+    ]
 
 
 _WIDTH = len(Run._meta.concrete_fields)
 
 
-def _run(row: Sequence[Any]) -> Run:
-    return _made(Run, row[1 : 1 + _WIDTH])
-
-
-def _taken(row: Sequence[Any], journals: dict[UUID, list[Step]]) -> Taken:
-    run, session = _run(row), _made(Session, row[1 + _WIDTH :])
+def _taken(is_late: bool, run: Run, session: Session, steps: list[Step]) -> Taken:  # noqa: FBT001 - a column
     run.session = session
-    lease = Lease(run=run.id, organisation=run.organisation_id, fence=run.fence, crashes=run.crashes, is_late=row[0])
-    return Taken(lease, run, session, journals.get(run.id, []))
+    lease = Lease(run=run.id, organisation=run.organisation_id, fence=run.fence, crashes=run.crashes, is_late=is_late)
+    return Taken(lease, run, session, steps, is_read=len(steps) >= run.steps_written)
+
+
+def _told(model: type[_Row], values: Mapping[str, Any]) -> _Row:
+    return _made(model, [_value(one, values[str(one.column)]) for one in model._meta.concrete_fields])
+
+
+def _value(column: "models.Field[Any, Any]", value: Any) -> Any:
+    """A value as JSON has it, as the column has it."""
+    if value is None:
+        return None
+    if isinstance(column, (models.UUIDField, models.ForeignKey)):
+        return UUID(value)
+    return datetime.fromisoformat(value) if isinstance(column, models.DateTimeField) else value
 
 
 def _made(model: type[_Row], row: Iterable[Any]) -> _Row:

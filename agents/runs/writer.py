@@ -18,16 +18,21 @@ from agents.runs.committer import InterruptedRunError, commit_alone, committer, 
 from agents.runs.journal import ENGINE, StepOutcome, StepRow, engine_transaction
 from agents.runs.leases import keeper
 from agents.runs.models import Step
+from agents.runs.taking import Taken
 from agents.runs.work import Work
 
 __all__ = ["Entries", "InterruptedRunError", "Writer"]
 
 
 class Writer:
-    """Writes a run's commits. Each raises StaleLeaseError or InterruptedRunError, after which nothing of it stands."""
+    """Writes a run's commits. Each raises StaleLeaseError or InterruptedRunError, after which nothing of it stands.
 
-    def __init__(self, work: Work) -> None:
-        self.work = work
+    `takes_more` says whether this worker takes another run when this one leaves it: the `successor`, if there was one.
+    """
+
+    def __init__(self, work: Work, takes_more: Callable[[], bool] = lambda: False) -> None:
+        self.work, self._takes_more = work, takes_more
+        self.successor: Taken | None = None
         self._outcomes: list[Pending] = []
         self._events: list[Event] = []
         self._label = work.label
@@ -60,7 +65,9 @@ class Writer:
 
     def write(self, entries: Entries) -> None:
         """Commit entries that are complete."""
-        self._write(self._commit(entries), alone=not entries.is_shareable)
+        commit = self._commit(entries)
+        commit.makes_room = entries.change.state is not None and self._takes_more()
+        self._write(commit, alone=not entries.is_shareable)
 
     @contextmanager
     def transaction(self) -> Iterator[Entries]:
@@ -89,6 +96,7 @@ class Writer:
             commit_alone(commit)
         else:
             committer.commit(commit)
+        self.successor = commit.successor
         self._remember(commit)
 
     def _remember(self, commit: Commit) -> None:
