@@ -57,6 +57,7 @@ urlpatterns = [
     path("settings/people/", people.People.as_view(), name="people"),
     path("settings/people/<uuid:principal_id>/", people.Person.as_view(), name="person"),
     path("settings/people/<uuid:principal_id>/suspend/", people.Suspend.as_view(), name="person-suspend"),
+    path("settings/people/<uuid:principal_id>/end-sessions/", people.EndSessions.as_view(), name="person-end-sessions"),
     path("settings/people/<uuid:principal_id>/restore/", people.Restore.as_view(), name="person-restore"),
     path("settings/invitations/", invitations.Invitations.as_view(), name="invitations"),
     path(
