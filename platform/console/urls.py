@@ -91,6 +91,7 @@ urlpatterns = [
     path("settings/security/sessions/<uuid:session_id>/end/", security.EndSession.as_view(), name="session-end"),
     path("settings/security/sessions/end/", security.EndOthers.as_view(), name="sessions-end"),
     path("settings/delegations/", delegations.Delegations.as_view(), name="delegations"),
+    path("settings/delegations/<uuid:delegation_id>/", delegations.Narrow.as_view(), name="delegation"),
     path("settings/delegations/<uuid:delegation_id>/revoke/", delegations.Revoke.as_view(), name="delegation-revoke"),
     path("settings/password/", people.Password.as_view(), name="password"),
     path("settings/services/", services.Services.as_view(), name="services"),
