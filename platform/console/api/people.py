@@ -77,14 +77,25 @@ class HeldRole(serializers.Serializer[Any]):
     target_name = serializers.CharField(source="target.name")
 
 
+class LentTo(serializers.Serializer[Any]):
+    """A delegation, and the agent that has it."""
+
+    id = serializers.UUIDField()
+    agent = serializers.CharField(source="receiver.name")
+
+
 class BelongingsShape(serializers.Serializer[Any]):
-    """What hangs on a person: agents that it answers for, what starts runs in its name, its keys and its roles."""
+    """What hangs on a person: agents that it answers for, what starts runs in its name, its keys and its roles.
+
+    `delegations`: what it lets agents do in its name; they end when it leaves.
+    """
 
     agents = Named(many=True)
     schedules = Named(many=True)
     triggers = Named(many=True)
     keys = Named(many=True)
     grants = HeldRole(many=True)
+    delegations = LentTo(many=True)
 
 
 class PrincipalEndpoints(Read):
