@@ -10,37 +10,45 @@ from agents.registry.offboarding import hand_over_agents, sponsored_by
 from agents.schedules.models import Firing, FiringState, Schedule, Trigger
 from foundation.access.guards import require
 from foundation.access.models import Grant
-from foundation.access.people import keep_an_administrator, leave, refuse_kept
+from foundation.access.people import keep_an_administrator, refuse_kept
 from foundation.access.roles import Permission
 from foundation.access.services import grant
 from foundation.actors import Actor
 from foundation.audit.record import entry, record
+from foundation.delegation.leaving import leave_for_good
+from foundation.delegation.models import DelegationGrant
 from foundation.errors import ConflictError, InvalidError
 from foundation.identity.models import ApiKey, Principal, PrincipalKind, PrincipalState
 from foundation.identity.step_up import require_fresh
 from foundation.inputs import checked_text, refuse_agent
+from foundation.instants import database_now
 
 
 @dataclass(frozen=True, slots=True)
 class Belongings:
-    """What hangs on a person: the agents that it answers for, what starts runs in its name, its keys and its roles."""
+    """What hangs on a person: the agents that it answers for, what starts runs in its name, what it has lent to agents,
+    its keys and its roles.
+    """
 
     agents: list[Agent]
     schedules: list[Schedule]
     triggers: list[Trigger]
     keys: list[ApiKey]
     grants: list[Grant]
+    delegations: list[DelegationGrant]
 
 
 def belongings_of(person: Principal) -> Belongings:
-    """For a look before it is handed over: five queries."""
+    """For a look before it is handed over, or ends: six queries."""
     place = {"organisation_id": person.organisation_id}
+    given = DelegationGrant.objects.filter(**place, person=person, revoked_at=None, expires_at__gt=database_now())
     return Belongings(
         agents=sponsored_by(person),
         schedules=list(Schedule.objects.filter(**place, owner=person).select_related("agent").order_by("name")),
         triggers=list(Trigger.objects.filter(**place, owner=person).select_related("agent").order_by("name")),
         keys=list(ApiKey.objects.filter(**place, principal=person, revoked_at=None).order_by("name")),
         grants=list(Grant.objects.live().filter(**place, principal=person).select_related("target", "custom_role")),
+        delegations=list(given.select_related("receiver").order_by("id")),
     )
 
 
@@ -48,7 +56,7 @@ def belongings_of(person: Principal) -> Belongings:
 def offboard_person(
     *, actor: Actor, person: Principal, successor: Principal | None, reason: str, roles: bool = False
 ) -> Principal:
-    """The person leaves: agents go to the successor (without one they are ownerless), keys and sessions end.
+    """The person leaves: agents go to the successor, or have no owner; keys, sessions and delegations end.
 
     Schedules and triggers go to the successor too, but start nothing until somebody enables them, unless the successor
     does this itself: nobody's name is used without their knowledge. With `roles` the successor gets the person's roles,
@@ -77,7 +85,7 @@ def offboard_person(
         entry(actor, "person.offboard", target_kind=found.kind, target_id=found.id, target_name=found.name,
               reason=reason, details=details)
     )  # fmt: skip
-    return leave(actor=actor, principal=found, reason=reason)
+    return leave_for_good(actor=actor, principal=found, reason=reason)
 
 
 def _refuse(actor: Actor, person: Principal, successor: Principal | None) -> None:

@@ -18,7 +18,9 @@ from agents.tools.api import ConnectorEndpoints, ToolEndpoints
 from agents.tools.credentials_api import CredentialEndpoints
 from console.api.access import AccessEndpoints
 from console.api.audit import AuditEndpoints
+from console.api.browsers import BrowserEndpoints
 from console.api.delegations import DelegationEndpoints
+from console.api.factors import FactorEndpoints
 from console.api.grants import GrantEndpoints
 from console.api.groups import GroupEndpoints
 from console.api.identity_providers import IdentityProviderEndpoints
@@ -49,6 +51,8 @@ for prefix, endpoints in {
     "reviews": ReviewEndpoints,
     "access": AccessEndpoints,
     "api-keys": ApiKeyEndpoints,
+    "factors": FactorEndpoints,
+    "browsers": BrowserEndpoints,
     "identity-providers": IdentityProviderEndpoints,
     "invitations": InvitationEndpoints,
     "providers": ProviderEndpoints,

@@ -44,4 +44,5 @@ beat_schedule = {
     "seal": {"task": "config.tasks.seal_record", "schedule": 2.0, "options": {"expires": 300}},
     "expire approvals": {"task": "governance.approvals.tasks.expire", "schedule": 5.0, "options": {"expires": 300}},
     "partitions": {"task": "config.tasks.make_partitions", "schedule": 6 * 3600.0, "options": {"expires": 3600}},
+    "prune": {"task": "config.tasks.prune", "schedule": 600.0, "options": {"expires": 600}},
 }

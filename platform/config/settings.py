@@ -186,6 +186,7 @@ DEFAULT_FROM_EMAIL = os.environ.get("REMIT_EMAIL_FROM", "remit@localhost")
 REMIT_OUTBOUND_ALLOW = listing("REMIT_OUTBOUND_ALLOW")
 REMIT_REHEARSAL_URL = os.environ.get("REMIT_REHEARSAL_URL", "")
 REMIT_LOCAL_MODEL_URL = os.environ.get("REMIT_LOCAL_MODEL_URL", "")
+REMIT_FIRINGS_DAYS = int(os.environ.get("REMIT_FIRINGS_DAYS", "90"))  # 0 keeps them all
 
 RELEASE = "0.1.0"  # as in pyproject.toml
 

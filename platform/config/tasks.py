@@ -3,6 +3,7 @@
 from celery import shared_task
 from django.db import connections, transaction
 
+from config.pruning import prune_all
 from foundation.audit.sealing import seal
 
 PARTITIONED = (
@@ -32,3 +33,12 @@ def make_partitions() -> None:
                 cursor.execute("SELECT remit_make_partitions(%s, 3)", [table])
     finally:
         connections["system"].close()
+
+
+@shared_task(name="config.tasks.prune")
+def prune() -> None:
+    """What nobody needs any more goes."""
+    try:
+        prune_all()
+    finally:
+        connections.close_all()

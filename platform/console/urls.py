@@ -57,6 +57,7 @@ urlpatterns = [
     path("settings/people/", people.People.as_view(), name="people"),
     path("settings/people/<uuid:principal_id>/", people.Person.as_view(), name="person"),
     path("settings/people/<uuid:principal_id>/suspend/", people.Suspend.as_view(), name="person-suspend"),
+    path("settings/people/<uuid:principal_id>/end-sessions/", people.EndSessions.as_view(), name="person-end-sessions"),
     path("settings/people/<uuid:principal_id>/restore/", people.Restore.as_view(), name="person-restore"),
     path("settings/invitations/", invitations.Invitations.as_view(), name="invitations"),
     path(
@@ -90,6 +91,7 @@ urlpatterns = [
     path("settings/security/sessions/<uuid:session_id>/end/", security.EndSession.as_view(), name="session-end"),
     path("settings/security/sessions/end/", security.EndOthers.as_view(), name="sessions-end"),
     path("settings/delegations/", delegations.Delegations.as_view(), name="delegations"),
+    path("settings/delegations/<uuid:delegation_id>/", delegations.Narrow.as_view(), name="delegation"),
     path("settings/delegations/<uuid:delegation_id>/revoke/", delegations.Revoke.as_view(), name="delegation-revoke"),
     path("settings/password/", people.Password.as_view(), name="password"),
     path("settings/services/", services.Services.as_view(), name="services"),

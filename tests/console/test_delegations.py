@@ -57,6 +57,36 @@ def test_the_page_gives_shows_and_revokes(world: World, visit: Visit) -> None:
         assert DelegationGrant.objects.get(pk=given.pk).revoked_at is not None
 
 
+def test_a_page_narrows_one_and_never_widens(world: World, visit: Visit) -> None:
+    made = world.api("operator").post("/delegations", _body(scopes=["tool:*"], audience=["papers", "remit"])).json()
+    page = f"/settings/delegations/{made['id']}/"
+    shown = visit(page, "operator").context["form"].initial
+    assert (shown["scopes"], shown["audience"]) == ("tool:*", "papers remit")
+    assert "Nothing is less" in visit(page, "operator", form=shown).content.decode()
+    wider = visit(page, "operator", form=shown | {"scopes": "tool:* agent:clerk"})
+    assert (wider.status_code, wider.context["form"].errors["scopes"][0][:4]) == (422, "This")
+    later = (datetime.now(UTC) + timedelta(days=2)).strftime("%Y-%m-%dT%H:%M")
+    assert "expires_at" in visit(page, "operator", form=shown | {"expires_at": later}).context["form"].errors
+    assert visit(page, "operator", form=shown | {"scopes": SEARCH, "audience": "papers"}).status_code == 303
+    narrowed = world.api("operator").get(f"/delegations/{made['id']}").json()
+    assert (narrowed["scopes"], narrowed["audience"]) == ([SEARCH], ["papers"])
+    assert narrowed["expires_at"] == made["expires_at"], "what was not touched stays, to the second"
+
+
+def test_a_page_narrows_for_its_giver_and_for_whoever_manages_grants(world: World, visit: Visit) -> None:
+    made = world.api("operator").post("/delegations", _body(audience=["papers", "remit"])).json()
+    page = f"/settings/delegations/{made['id']}/"
+    less = visit(page, "operator").context["form"].initial | {"audience": "papers"}
+    refused = visit(page, "builder", form=less)
+    assert (refused.status_code, "Only the person who gave it" in refused.content.decode()) == (422, True)
+    assert visit(page, "viewer", form=less).status_code == 403
+    assert visit("/settings/delegations/", "builder").content.decode().count(f"{page}revoke/") == 0
+    assert page in visit("/settings/delegations/", "administrator").content.decode()
+    assert visit(page, "administrator", form=less).status_code == 303
+    visit(f"{page}revoke/", "administrator", form={})
+    assert visit(page, "operator").status_code == 409
+
+
 def test_the_page_of_a_run_says_in_whose_name(world: World, visit: Visit) -> None:
     page = visit(f"/runs/{world.things['runs']}/", "viewer").content.decode()
     assert "In whose name" in page

@@ -76,6 +76,8 @@ PAGES = {
     "/settings/directory/": "administrator",
     "/settings/teams/": "viewer",
     "/settings/teams/{teams}/": "viewer",
+    "/settings/delegations/": "viewer",
+    "/settings/delegations/{delegations}/": "operator",
     "/settings/roles/": "auditor",
     "/settings/roles/own/": "auditor",
     "/settings/roles/own/{roles}/": "auditor",

@@ -90,3 +90,10 @@ def test_an_organisation_of_others_is_not_chosen(world: World, email: str):
     client, _ = sign_in(email)
     assert client.post("/organisation/", {"organisation": str(world.team.id)}).status_code == 303
     assert client.get("/runs/").status_code == 200
+
+
+def test_what_is_asked_alone_is_not_called_optional(email: str):
+    client, _ = sign_in(email)
+    page = client.get("/sign-in/again/").content.decode()
+    assert "It is me" in page
+    assert "optional" not in page.partition("<form")[2]

@@ -15,6 +15,7 @@ from foundation.api.wide import WideQuerySet
 from foundation.errors import InvalidError
 from foundation.identity.models import Membership, Principal, PrincipalKind
 from foundation.identity.services import add_person, create_service, restore_principal
+from foundation.identity.sessions import end_sessions_of
 
 
 class PersonShape(Shape):
@@ -76,14 +77,25 @@ class HeldRole(serializers.Serializer[Any]):
     target_name = serializers.CharField(source="target.name")
 
 
+class LentTo(serializers.Serializer[Any]):
+    """A delegation, and the agent that has it."""
+
+    id = serializers.UUIDField()
+    agent = serializers.CharField(source="receiver.name")
+
+
 class BelongingsShape(serializers.Serializer[Any]):
-    """What hangs on a person: agents that it answers for, what starts runs in its name, its keys and its roles."""
+    """What hangs on a person: agents that it answers for, what starts runs in its name, its keys and its roles.
+
+    `delegations`: what it lets agents do in its name; they end when it leaves.
+    """
 
     agents = Named(many=True)
     schedules = Named(many=True)
     triggers = Named(many=True)
     keys = Named(many=True)
     grants = HeldRole(many=True)
+    delegations = LentTo(many=True)
 
 
 class PrincipalEndpoints(Read):
@@ -128,6 +140,12 @@ class PersonEndpoints(PrincipalEndpoints):
         membership: Membership = add_person(actor=self.actor, organisation=self.organisation, **values)
         added: Principal = membership.principal
         return added
+
+    @verb("post", "end-sessions", "Sign a person out of this organisation in every browser", Permission.PERSON_MANAGE,
+          status=204)  # fmt: skip
+    def end_sessions(self, _values: Any) -> None:
+        """Its keys go on, and so do its other organisations."""
+        end_sessions_of(actor=self.actor, person=self.get_object())
 
     @verb("get", "belongings", "Show what hangs on a person", Permission.PERSON_MANAGE, answer=BelongingsShape)
     def belongings(self, _values: Any) -> Belongings:

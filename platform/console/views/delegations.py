@@ -8,14 +8,18 @@ from uuid import UUID
 from django import forms
 
 from agents.registry.models import Agent, AgentState
+from foundation.access.models import permissions_on
 from foundation.access.roles import Permission
+from foundation.delegation.effective import is_live
 from foundation.delegation.models import DelegationGrant
-from foundation.delegation.services import give_delegation, revoke_delegation
+from foundation.delegation.services import give_delegation, narrow_delegation, revoke_delegation
+from foundation.errors import ConflictError, InvalidError
 from foundation.instants import database_now
 from foundation.web.forms import FormPage
 from foundation.web.pages import Act
 
 MOST = 200
+MINUTE = "%Y-%m-%dT%H:%M"  # what a browser's field for a moment holds
 
 
 class DelegationForm(forms.Form):
@@ -34,6 +38,18 @@ class DelegationForm(forms.Form):
         label="Until", help_text="UTC.", widget=forms.DateTimeInput(attrs={"type": "datetime-local"})
     )
     reason = forms.CharField(max_length=300, required=False)
+
+
+class NarrowForm(forms.Form):
+    """What stays of a delegation."""
+
+    scopes = forms.CharField(max_length=13_000, help_text="What it may still do, parted by blanks. Take words out.")
+    audience = forms.CharField(max_length=13_000, help_text="At whom it may still do it, parted by blanks.")
+    expires_at = forms.DateTimeField(
+        label="Until",
+        help_text="UTC. The end can only come nearer.",
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+    )
 
 
 class Delegations(FormPage):
@@ -57,13 +73,14 @@ class Delegations(FormPage):
             "delegations": rows.permitted(self.actor, Permission.AGENT_VIEW).order_by("-id")[:MOST],
             "now": database_now(),
             "own": self.actor.principal,
+            "manages": Permission.GRANT_MANAGE in permissions_on(self.actor, self.tenant),
             "may_give": bool(self._agents),
             "tab": "delegations",
         }
 
     def initial(self) -> dict[str, Any]:
         """For a day, at Remit itself."""
-        return {"audience": "remit", "expires_at": (database_now() + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M")}
+        return {"audience": "remit", "expires_at": (database_now() + timedelta(days=1)).strftime(MINUTE)}
 
     def make(self, data: Any = None) -> forms.Form:
         """With the agents."""
@@ -86,6 +103,49 @@ class Delegations(FormPage):
             reason=values["reason"],
         )
         self.say(f"{agent.name} may act in your name.")
+        return "/settings/delegations/"
+
+
+class Narrow(FormPage):
+    """Less of one that was given: nothing that was not in it before can come in."""
+
+    permission = Permission.RUN_START
+    place = "settings"
+    template = "console/delegation.html"
+    form = NarrowForm
+
+    def load(self, **address: Any) -> None:
+        """The delegation, if it still counts."""
+        rows = DelegationGrant.objects.select_related("person", "giver", "receiver")
+        self._given = self.found(rows, pk=address["delegation_id"])
+        if not is_live(self._given, database_now()):
+            raise ConflictError("This delegation is over: give a new one.")
+
+    def context(self) -> Mapping[str, Any]:
+        """As it stands."""
+        return {"given": self._given, "tab": "delegations"}
+
+    def initial(self) -> dict[str, Any]:
+        """What it has now; the form tells the end by the minute."""
+        given = self._given
+        end = given.expires_at.strftime(MINUTE)
+        return {"scopes": " ".join(given.scopes), "audience": " ".join(given.audience), "expires_at": end}
+
+    def done(self, values: Mapping[str, Any]) -> str:
+        """To the list. What was not touched stays as it is, to the second."""
+        scopes, audience, end = values["scopes"].split(), values["audience"].split(), values["expires_at"]
+        same = (set(scopes) == set(self._given.scopes), set(audience) == set(self._given.audience),
+                end.strftime(MINUTE) == self._given.expires_at.strftime(MINUTE))  # fmt: skip
+        if all(same):
+            raise InvalidError("Nothing is less than before: take words out, or bring the end nearer.")
+        narrow_delegation(
+            actor=self.actor,
+            delegation=self._given,
+            scopes=None if same[0] else scopes,
+            audience=None if same[1] else audience,
+            expires_at=None if same[2] else end,
+        )
+        self.say("The delegation is narrowed, and so is what rests on it.")
         return "/settings/delegations/"
 
 

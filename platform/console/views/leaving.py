@@ -7,7 +7,7 @@ from django import forms
 
 from agents.schedules.offboarding import belongings_of
 from foundation.access.guards import UnknownError
-from foundation.access.people import leave
+from foundation.delegation.leaving import leave_for_good
 from foundation.identity.models import Principal, PrincipalKind
 from foundation.identity.step_up import require_fresh
 from foundation.web.forms import FormPage
@@ -42,5 +42,5 @@ class Leave(FormPage):
 
     def done(self, values: Mapping[str, Any]) -> str:
         """On to another organisation, or to the sign-in."""
-        leave(actor=self.actor, principal=self.person, reason=values["reason"])
+        leave_for_good(actor=self.actor, principal=self.person, reason=values["reason"])
         return "/"

@@ -16,6 +16,7 @@ from foundation.errors import InvalidError
 from foundation.identity.lookups import user_by_id
 from foundation.identity.models import GroupMember, Membership, Principal, PrincipalKind, PrincipalState
 from foundation.identity.services import add_person, change_password, restore_principal
+from foundation.identity.sessions import end_sessions_of
 from foundation.identity.sign_in import keep_signed_in
 from foundation.web.forms import FormPage
 from foundation.web.pages import Act, Page
@@ -123,6 +124,20 @@ class Suspend(Act):
         principal = _principal(principal_id)
         stop_person(actor=self.actor, principal=principal, reason=self.request.POST.get("reason", ""))
         return _page_of(principal)
+
+
+class EndSessions(Act):
+    """Signs a person out here, in every browser."""
+
+    permission = Permission.PERSON_MANAGE
+
+    def act(self, principal_id: UUID) -> str:
+        """Back to the person."""
+        self.require()
+        person = _principal(principal_id, PrincipalKind.PERSON)
+        end_sessions_of(actor=self.actor, person=person)
+        self.say(f"{person.name} is signed out here, in every browser.")
+        return f"/settings/people/{person.id}/"
 
 
 class Restore(Act):

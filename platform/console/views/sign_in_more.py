@@ -42,7 +42,9 @@ class ConfirmForm(CodeForm):
     """Who is signed in says so once more, by password or by a second factor."""
 
     password = forms.CharField(
-        required=False, strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password", "autofocus": True}),
     )
 
 

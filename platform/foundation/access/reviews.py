@@ -7,7 +7,6 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Max
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from foundation.access.guards import require
 from foundation.access.models import Grant, Review, ReviewItem, Verdict
@@ -19,6 +18,7 @@ from foundation.audit.record import Entry, entry, record
 from foundation.errors import ConflictError, InvalidError
 from foundation.identity.models import ApiKey, GroupMember
 from foundation.inputs import checked_optional, checked_text, refuse_agent
+from foundation.instants import database_now
 from foundation.organisations.models import GrantTarget
 
 MOST = 5_000  # grants of one review
@@ -31,7 +31,7 @@ def open_review(*, actor: Actor, target: GrantTarget, name: str, due_at: datetim
     refuse_agent(actor)
     if actor.principal is None:
         raise InvalidError("Somebody must answer for a review: open it as a person or a service.")
-    if due_at is not None and due_at <= timezone.now():
+    if due_at is not None and due_at <= database_now():
         raise InvalidError("The review would be due already: choose a later day.", "due_at")
     grants = list(Grant.objects.live().filter(target__lineage__contains=[target.id]).order_by("id")[: MOST + 1])
     if not grants:
@@ -83,7 +83,7 @@ def close_review(*, actor: Actor, review: Review) -> Review:
     if still := left.filter(grant__in=Grant.objects.live().values("pk")).count():
         raise ConflictError(f"{still} grant{'s are' if still > 1 else ' is'} still open: attest or revoke each first.")
     left.update(verdict=Verdict.GONE, decided_at=Now())
-    found.closed_at = timezone.now()
+    found.closed_at = database_now()
     found.save(update_fields=["closed_at"])
     counted = {verdict: found.items.filter(verdict=verdict).count() for verdict in Verdict.values}
     record(_about(actor, "review.close", found, **counted))
@@ -96,7 +96,7 @@ def last_used(principals: Iterable[UUID]) -> dict[UUID, datetime]:
     seats = list(GroupMember.objects.filter(group_id__in=asked).values_list("group_id", "member_id"))
     everybody = asked | {member for _, member in seats}
     keys = ApiKey.objects.filter(principal_id__in=everybody, last_used_at__isnull=False).values_list("principal_id")
-    acts = AuditEntry.objects.filter(actor_id__in=everybody, at__gte=timezone.now() - LOOKED_BACK).order_by()
+    acts = AuditEntry.objects.filter(actor_id__in=everybody, at__gte=database_now() - LOOKED_BACK).order_by()
     found: dict[UUID, datetime] = {}
     for rows in (keys.annotate(at=Max("last_used_at")), acts.values_list("actor_id").annotate(last=Max("at"))):
         for principal, at in rows:
@@ -130,7 +130,7 @@ def _decidable(actor: Actor, item: ReviewItem) -> ReviewItem:
 
 def _decide(actor: Actor, item: ReviewItem, verdict: Verdict, note: str) -> ReviewItem:
     item.verdict, item.note = verdict, checked_optional(note, 300, "note")
-    item.decided_by_id, item.decided_at = actor.principal, timezone.now()
+    item.decided_by_id, item.decided_at = actor.principal, database_now()
     item.save(update_fields=["verdict", "note", "decided_by", "decided_at"])
     record(
         _about(

@@ -115,13 +115,15 @@ def actor_of_session(session: SessionBase | str, *, request: str = "", address: 
 
 
 def enterable(memberships: Sequence[MembershipRow], session: SessionBase | Mapping[str, Any]) -> list[MembershipRow]:
-    """Where a session may act: not where the person is suspended, nor where another way of signing in is required.
+    """Where a session may act: not where the person is suspended, nor where another way of signing in is required, nor
+    where all sessions of the person were ended after it began.
 
     An organisation may only let people into itself, so a session of its provider counts nowhere else,
     and ends when that is switched off. A link of the
     shell opens every door: it is how an organisation gets back in whose provider has failed.
     """
-    active = [one for one in memberships if one.active]
+    since = _moment(session.get(SINCE_KEY))
+    active = [one for one in memberships if one.active and _counts(one, since)]
     match session.get(METHOD_KEY):
         case AuthenticationMethod.SINGLE_SIGN_ON.value:
             bound = _uuid(session.get(BOUND_KEY))
@@ -130,6 +132,10 @@ def enterable(memberships: Sequence[MembershipRow], session: SessionBase | Mappi
             return active
         case _:
             return [one for one in active if not one.single_sign_on]
+
+
+def _counts(membership: MembershipRow, since: datetime | None) -> bool:
+    return membership.sessions_from is None or (since is not None and since >= membership.sessions_from)
 
 
 def actor_of_key(token: str, *, request: str = "", address: str = "") -> Actor | None:

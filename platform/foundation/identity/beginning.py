@@ -5,7 +5,6 @@ Call all of it outside any transaction that may be rolled back.
 
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import NoReturn
 from uuid import UUID
 
@@ -29,6 +28,7 @@ from foundation.identity.models import User
 from foundation.identity.refusals import refuse_person
 from foundation.identity.requests import address_of, request_id_of
 from foundation.identity.sessions import remember_session
+from foundation.instants import database_now
 from foundation.tenancy.context import tenant
 
 BACKEND = "foundation.identity.authentication.EmailBackend"
@@ -78,17 +78,15 @@ def begin_session(
 ) -> None:
     """Begin a web session, in the first organisation that this way of signing in opens. Raises InvalidError."""
     rows = memberships_of(user.id)
-    place = next(iter(enterable(rows, {METHOD_KEY: method.value, BOUND_KEY: str(bound_to or "")})), None)
+    now = database_now()
+    begun = {METHOD_KEY: method.value, SINCE_KEY: now.isoformat(), BOUND_KEY: str(bound_to or "")}
+    place = next(iter(enterable(rows, begun)), None)
     if place is None:
         refuse(request, _why_closed(rows), user, email)
     with seeing_as(user.id):
         login(request, user, backend=BACKEND)
-        now = datetime.now(UTC)
         request.session.pop(HELD_KEY, None)
-        request.session.update({
-            METHOD_KEY: method.value, SINCE_KEY: now.isoformat(), ORGANISATION_KEY: str(place.organisation),
-            BOUND_KEY: str(bound_to or ""),
-        })  # fmt: skip
+        request.session.update({**begun, ORGANISATION_KEY: str(place.organisation)})
         request.session.save()
         remember_session(request, user.id, method, bound_to)
     actor = actor_of_user(

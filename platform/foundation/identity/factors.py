@@ -17,7 +17,7 @@ from foundation.errors import ConflictError, InvalidError
 from foundation.identity.lookups import seeing_as
 from foundation.identity.models import User
 from foundation.identity.second_factor import LONGEST
-from foundation.identity.step_up import refuse_foreign, require_fresh
+from foundation.identity.step_up import refuse_foreign, require_browser, require_fresh
 from foundation.inputs import checked_text
 
 MOST_PASSKEYS = 20
@@ -95,6 +95,7 @@ def renew_codes(*, actor: Actor, user: User) -> list[str]:
 
 
 def _check(actor: Actor, user: User) -> None:
+    require_browser(actor, "changes second factors")
     if actor.user != user.pk:
         raise InvalidError("Only the person itself changes its second factors.")
     refuse_foreign(actor)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -24,6 +25,7 @@ class MembershipRow:
     state: str
     single_sign_on: bool  # the person must come in through the organisation's identity provider
     federated: bool  # the organisation has an identity provider in use
+    sessions_from: datetime | None  # web sessions from before it count there no longer
 
     @property
     def active(self) -> bool:
@@ -60,7 +62,7 @@ def user_by_id(identifier: UUID) -> User | None:
 def memberships_of(user: UUID) -> list[MembershipRow]:
     """The organisations that a user belongs to, by name."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT * FROM remit_memberships_of(%s)", [user])
+        cursor.execute("SELECT * FROM remit_memberships_of_user(%s)", [user])
         return [MembershipRow(*row) for row in cursor.fetchall()]
 
 

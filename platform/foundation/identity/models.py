@@ -63,10 +63,14 @@ class Principal(TenantModel):
 
 
 class Membership(TenantModel):
-    """A user in an organisation, as one of its principals."""
+    """A user in an organisation, as one of its principals.
+
+    `sessions_from`: web sessions that began (or were confirmed) before it count here no longer.
+    """
 
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="memberships")
     principal = TenantForeignKey(Principal, related_name="memberships")
+    sessions_from = models.DateTimeField(null=True, blank=True)
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["organisation", "user"], name="membership_once")]

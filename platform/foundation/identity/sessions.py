@@ -9,11 +9,14 @@ from django.db.models.functions import Now
 from django.http import HttpRequest
 
 from foundation.actors import Actor, AuthenticationMethod
-from foundation.audit.record import entry, record
-from foundation.identity.lookups import seeing_as
-from foundation.identity.models import WebSession
+from foundation.audit.record import Entry, entry, record
+from foundation.errors import ConflictError, InvalidError
+from foundation.identity.lookups import memberships_of, seeing_as
+from foundation.identity.models import Membership, Principal, WebSession
 from foundation.identity.requests import address_of
 from foundation.identity.step_up import refuse_foreign
+from foundation.inputs import refuse_agent
+from foundation.instants import database_now
 
 NAME = 200  # characters of what a browser calls itself
 
@@ -55,19 +58,67 @@ def end_others(user: UUID, key: str) -> int:
 @transaction.atomic
 def end_session(*, actor: Actor, session: WebSession) -> None:
     """Sign a browser of one's own out, at once."""
-    refuse_foreign(actor)
-    Session.objects.filter(session_key=session.key).delete()
-    session.delete()
-    details = {"browser": session.browser, "address": session.address}
-    record(entry(actor, "person.end_session", target_kind="person", target_id=actor.user, target_name=actor.name,
-                 details=details))  # fmt: skip
+    _refuse_provider(actor, session.user_id)
+    with seeing_as(session.user_id):
+        Session.objects.filter(session_key=session.key).delete()
+        session.delete()
+    record(_about(actor, session.user_id, actor.name, browser=session.browser, address=session.address))
 
 
 @transaction.atomic
 def end_other_sessions(*, actor: Actor, user: UUID, key: str) -> int:
-    """Sign all browsers of one's own out but this one."""
-    refuse_foreign(actor)
-    ended = end_others(user, key)
-    record(entry(actor, "person.end_session", target_kind="person", target_id=actor.user, target_name=actor.name,
-                 details={"ended": ended}))  # fmt: skip
+    """Sign all browsers of one's own out but this one; a key has none, and ends all."""
+    _refuse_provider(actor, user)
+    with seeing_as(user):
+        ended = end_others(user, key)
+    record(_about(actor, user, actor.name, ended=ended))
     return ended
+
+
+@transaction.atomic
+def end_sessions_of(*, actor: Actor, person: Principal) -> None:
+    """Sign a person out of this organisation in every browser, at once. Elsewhere it stays signed in.
+
+    Who signs in anew, or proves anew who it is, may act here again.
+    """
+    refuse_agent(actor)
+    membership = Membership.objects.select_for_update().filter(principal=person).first()
+    if membership is None:
+        raise ConflictError(f"{person.name} does not sign in here.")
+    membership.sessions_from = database_now()
+    membership.save(update_fields=["sessions_from"])
+    user, place = membership.user_id, membership.organisation_id
+    only_here = all(one.organisation == place for one in memberships_of(user))
+    with seeing_as(user):
+        rows = WebSession.objects.filter(user_id=user)
+        useless = rows if only_here else rows.filter(bound_to_id=place)
+        Session.objects.filter(session_key__in=list(useless.values_list("key", flat=True))).delete()
+        useless.delete()
+    record(_about(actor, user, person.name, everywhere=only_here))
+
+
+def own_user(actor: Actor) -> UUID | None:
+    """Who acts, over all organisations: the user in the browser, or the one whose key it is; none for a service.
+
+    None too for whoever a provider of the organisation has let in, or may have: what counts everywhere is not shown.
+    """
+    if actor.method is AuthenticationMethod.SINGLE_SIGN_ON:
+        return None
+    if actor.method is not AuthenticationMethod.API_KEY:
+        return actor.user
+    membership = Membership.objects.filter(principal_id__in=[actor.principal]).first()
+    return None if membership is None or _is_federated(membership.user_id, actor) else membership.user_id
+
+
+def _refuse_provider(actor: Actor, user: UUID) -> None:
+    refuse_foreign(actor)
+    if actor.method is AuthenticationMethod.API_KEY and _is_federated(user, actor):
+        raise InvalidError("This organisation has an identity provider: its keys end no browser. Use the console.")
+
+
+def _is_federated(user: UUID, actor: Actor) -> bool:
+    return any(one.federated for one in memberships_of(user) if one.organisation == actor.organisation)
+
+
+def _about(actor: Actor, user: UUID, name: str, **details: object) -> Entry:
+    return entry(actor, "person.end_session", target_kind="person", target_id=user, target_name=name, details=details)

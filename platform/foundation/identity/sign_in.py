@@ -4,7 +4,6 @@ Call the two ways in outside any transaction (the middleware opens none for thei
 refusal is recorded, however the request ends.
 """
 
-from datetime import UTC, datetime
 from uuid import UUID
 
 from django.contrib.auth import authenticate, update_session_auth_hash
@@ -23,6 +22,7 @@ from foundation.identity.second_factor import check_second_factor, has_second_fa
 from foundation.identity.sessions import end_others, forget_session, remember_session
 from foundation.identity.step_up import refuse_foreign
 from foundation.identity.tokens import digest
+from foundation.instants import database_now
 from foundation.tenancy.context import tenant
 
 
@@ -90,7 +90,7 @@ def confirm(request: HttpRequest, user: User, *, password: str, answer: str) -> 
     if not kind:
         refuse(request, "The code is wrong, or was used already." if strong else "The password is wrong.", user, "")
     succeed(f"confirmation of {user.id}", address_of(request))
-    request.session[SINCE_KEY] = datetime.now(UTC).isoformat()
+    request.session[SINCE_KEY] = database_now().isoformat()
     if actor.organisation is not None:
         with tenant(actor.organisation):
             record(about(actor, "person.confirm", {"with": kind}))

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from urllib.parse import urlencode
 
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from foundation.actors import Actor, AuthenticationMethod
@@ -23,6 +24,19 @@ class StaleSignInError(Exception):
 
     def __init__(self) -> None:
         super().__init__("This needs a sign-in within the last 10 minutes: confirm that it is you, and do it again.")
+
+
+class BrowserOnlyError(PermissionDenied):
+    """A key comes for what is done in a browser only: 403, naming the page."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"No API key {what}: sign in to the console, and do it under Settings → Security.")
+
+
+def require_browser(actor: Actor, what: str) -> None:
+    """Refuse a key, which may be lost, for what would outlast it. Raises BrowserOnlyError."""
+    if actor.method in {AuthenticationMethod.API_KEY, AuthenticationMethod.RUN_TOKEN}:
+        raise BrowserOnlyError(what)
 
 
 def require_fresh(actor: Actor) -> None:

@@ -9,10 +9,11 @@ from django.core.validators import validate_email
 from django.db import transaction
 from scim2_models import Resource
 
-from foundation.access.people import end_grants, leave, stop_person
+from foundation.access.people import end_grants, stop_person
 from foundation.access.strength import refuse_stronger
 from foundation.actors import Actor
 from foundation.audit.record import Entry, entry, record
+from foundation.delegation.leaving import leave_for_good
 from foundation.errors import ConflictError, InvalidError
 from foundation.identity.lookups import invite_user
 from foundation.identity.models import GroupMember, Membership, Principal, PrincipalKind, PrincipalState
@@ -69,7 +70,7 @@ def remove_provisioned_person(*, actor: Actor, principal: Principal) -> None:
     """The person leaves."""
     ProvisionedResource.objects.filter(principal=principal).delete()
     record(_about(actor, "person.remove", principal, source="scim"))
-    leave(actor=actor, principal=principal, reason=_SYNCHRONISED, by_directory=True)
+    leave_for_good(actor=actor, principal=principal, reason=_SYNCHRONISED, by_directory=True)
 
 
 @transaction.atomic

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.utils import timezone
 
 from foundation.access.guards import RefusedError
 from foundation.access.models import Grant, permissions_on
@@ -74,3 +75,21 @@ def test_last_use_is_told(household: Household) -> None:
     with household.in_tenant():
         record(entry(acting(household.member), "run.look"))
         assert set(last_used([member, household.owner.principal_id])) == {member}
+
+
+def test_the_databases_clock_says_what_is_due(
+    household: Household, team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a host whose clock is a day behind."""
+    owner, now = acting(household.owner), datetime.now(UTC)
+    monkeypatch.setattr(timezone, "now", lambda: now - timedelta(days=1))
+    with household.in_tenant():
+        grant(actor=household.shell, principal=household.member.principal, role="viewer", target=team.target)
+        with pytest.raises(InvalidError, match="due already"):
+            open_review(actor=owner, target=team.target, name="Late", due_at=now - timedelta(hours=1))
+        review = open_review(actor=owner, target=team.target, name="Soon", due_at=now + timedelta(hours=1))
+        attest(actor=owner, item=review.items.get())
+        closed = close_review(actor=owner, review=review)
+    assert closed.closed_at is not None
+    assert closed.closed_at >= now
+    assert review.items.model.objects.using("system").get(review_id=review.pk).decided_at >= now

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from django.template.context import Context
+from django.utils.safestring import SafeString
 
 from foundation.web.components import blocks, charts, controls, marks, markup, payloads, quantities, states, steps
 
@@ -162,3 +164,18 @@ def test_no_template_holds_what_the_policy_blocks():
     )
     for template in (ROOT / "templates").rglob("*.html"):
         assert not blocked.search(template.read_text()), template
+
+
+def test_a_confirmation_says_what_happens_and_sends_what_it_is_given():
+    shown = blocks.confirm(
+        Context({"csrf_token": "t"}), SafeString("Stop <strong>it</strong>?"), "stop", "/stop/", "Stop the run",
+        "danger", label="Stop", about=HOSTILE, why=True, name=HOSTILE,
+    )  # fmt: skip
+    assert 'popovertarget="stop"' in shown
+    assert '<form id="stop" class="menu down end" popover method="post" action="/stop/">' in shown
+    assert '<input type="hidden" name="csrfmiddlewaretoken" value="t">' in shown
+    assert "Stop <strong>it</strong>?" in shown
+    assert 'name="reason"' in shown
+    assert "<script>" not in shown
+    assert shown.index("Stop…") < shown.index("Stop the run")
+    assert 'name="reason"' not in blocks.confirm(Context(), SafeString("?"), "x", "/x/", "Do it")

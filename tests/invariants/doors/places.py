@@ -29,7 +29,8 @@ HANGS: dict[str, Kind] = {
         Kind.WIDE,
     ),
     **dict.fromkeys(("audit", "workers", "identity-providers", "single-sign-on", "invitations"), Kind.NARROW),
-    **dict.fromkeys(("", "api-keys", "search", "sign-out", "settings", "password", "security", "tokens"), Kind.OWN),
+    **dict.fromkeys(("", "api-keys", "search", "sign-out", "settings", "password", "security", "tokens", "browsers",
+                     "factors"), Kind.OWN),
     "introspect": Kind.OWN,
     "access": Kind.OWN,  # a question about oneself, if it names nobody
     # Pages of several things: each shows only what its reader may see.
@@ -58,6 +59,9 @@ MAY_FAIL: dict[str, tuple[int, str]] = {
     "agents_take_over": (409, "somebody answers for it"),
     "delegations_narrow": (400, "only its giver, or whoever manages grants"),
     "delegations_revoke": (400, "only its giver, or whoever manages grants"),
+    "browsers_destroy": (404, "a key has no browser"),
+    "browsers_end_others": (400, "the organisation has an identity provider"),
+    "factors_remove": (403, "a browser does this, and no key"),
     "approvals_approve": (403, "separation of duties: only the roles that are asked, and never the requester"),
     "approvals_deny": (403, "separation of duties: never the requester"),
     "audit_checkpoint": (404, "nothing is sealed in a test"),

@@ -1,8 +1,10 @@
 """Parts that hold other parts: card, figure, banner, toast, empty state, scrolling table box."""
 
-from django.utils.html import format_html
+from django.template.context import Context
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from foundation.web.components.controls import button
 from foundation.web.components.markup import NOTHING, icon
 
 LEVELS = {"success": "ok", "warning": "warn", "error": "bad", "debug": "info"}  # Django's names of messages
@@ -66,3 +68,38 @@ def table_box(content: SafeString, label: str, kind: str = "") -> SafeString:
     return format_html(
         '<div class="table-box {}" role="group" tabindex="0" aria-label="{}">{}</div>', kind, label, content
     )
+
+
+def confirm(
+    context: Context,
+    content: SafeString,
+    anchor: str,
+    action: str,
+    verb: str,
+    kind: str = "",
+    icon_name: str = "",
+    *,
+    label: str = "",
+    about: str = "",
+    why: bool = False,
+    **hidden: object,
+) -> SafeString:
+    """A button, and what it asks before it is done: the block says what happens and what does not come back.
+
+    `anchor` is unique on the page, `verb` stands on the button that does it (`label` on the first one, if it differs),
+    `about` tells readers' software which of many it is. With `why` it takes a reason; `hidden` is sent along.
+    """
+    opens = button(f"{label or verb}…", kind, icon_name, about=about, type="button", popovertarget=anchor)
+    token = {"csrfmiddlewaretoken": context.get("csrf_token", "")}
+    sent = format_html_join("", '<input type="hidden" name="{}" value="{}">', {**token, **hidden}.items())
+    reason = NOTHING
+    if why:
+        reason = format_html(
+            '<div class="field"><label for="{0}-why">Why <span class="optional">optional</span></label>'
+            '<input id="{0}-why" name="reason" maxlength="300"></div>', anchor,
+        )  # fmt: skip
+    return format_html(
+        '{}<form id="{}" class="menu down end" popover method="post" action="{}">{}'
+        '<div class="stack"><p>{}</p>{}{}</div></form>',
+        opens, anchor, action, sent, content, reason, button(verb, "danger"),
+    )  # fmt: skip

@@ -30,14 +30,22 @@ class Tab(NamedTuple):
 
 
 def button(
-    label: str, kind: str = "", icon_name: str = "", *, href: str = "", why_not: str = "", **more: object
+    label: str,
+    kind: str = "",
+    icon_name: str = "",
+    *,
+    href: str = "",
+    why_not: str = "",
+    about: str = "",
+    **more: object,
 ) -> SafeString:
     """A button, or a link that looks like one when it has `href`. Kinds: "" (default), ink, danger, bare, only.
 
     With `only` the label is for readers' software. With `why_not` it is shown disabled and says the reason.
-    `more` are attributes, underscores for dashes.
+    `about` tells readers' software which of many it is. `more` are attributes, underscores for dashes.
     """
-    inside = join([icon(icon_name) if icon_name else NOTHING, _label(label, kind)])
+    which = format_html('<span class="vh"> {}</span>', about) if about else NOTHING
+    inside = join([icon(icon_name) if icon_name else NOTHING, _label(label, kind), which])
     classes = f"button {kind}".strip()
     tip = {"data_tip": label} if "only" in kind.split() and not why_not else {}
     if why_not:

@@ -29,6 +29,7 @@ for _context_part in (controls.address, controls.facet, controls.segmented):
 
 for _block in (blocks.card, blocks.figures, blocks.figure, blocks.banner, blocks.toast, blocks.empty, blocks.table_box):
     register.simple_block_tag(_block)
+register.simple_block_tag(blocks.confirm, takes_context=True)
 
 register.simple_tag(marks.short_id, name="short")
 register.filter("count", quantities.count)
@@ -38,10 +39,14 @@ register.filter("look", states.look)
 
 
 @register.inclusion_tag("foundation/field.html")
-def field(bound: BoundField) -> dict[str, Any]:
-    """A form's field: label above, help and errors below, tied to it for readers' software."""
+def field(bound: BoundField, *, alone: bool = False) -> dict[str, Any]:
+    """A form's field: label above, help and errors below, tied to it for readers' software.
+
+    `alone`: it is what the form asks, though something that no field shows may come instead.
+    """
     kind = getattr(bound.field.widget, "input_type", "")
-    return {"field": bound, "is_check": kind == "checkbox" and not bound.use_fieldset}
+    is_optional = not (bound.field.required or alone)
+    return {"field": bound, "is_check": kind == "checkbox" and not bound.use_fieldset, "is_optional": is_optional}
 
 
 @register.inclusion_tag("foundation/error_summary.html")
