@@ -11,6 +11,7 @@ from agents.runs.remit import Remit, delegation_named, remit_of
 from agents.runs.services import cancel_run, resolve_unknown, start_run
 from agents.runs.shapes import EventShape, RemitShape, RunShape, StepShape, WholeRunShape
 from foundation.access.roles import Permission
+from foundation.api.once import key_of
 from foundation.api.operations import operation, verb
 from foundation.api.paging import NumberPagination
 from foundation.api.serializers import Body, Reason
@@ -18,7 +19,6 @@ from foundation.api.viewsets import Read
 from foundation.errors import ConflictError, InvalidError
 from foundation.instants import database_now
 
-LONGEST_KEY = 120
 RESERVED_KEYS = ("schedule:", "trigger:")  # who takes one of these could take a moment, or a delivery, away
 
 
@@ -64,7 +64,7 @@ class RunEndpoints(ControlEndpoints, Read):
         found: Run = self.get_object()
         return found
 
-    @operation("Start a run", Permission.RUN_START, body=StartRun, answer=WholeRunShape, status=201)
+    @operation("Start a run", Permission.RUN_START, body=StartRun, answer=WholeRunShape, status=201, own_key=True)
     def create(self, values: Any) -> Run:
         """Queued: the next worker takes it."""
         name, session, key = values.pop("agent"), values.pop("session"), self._key()
@@ -121,9 +121,7 @@ class RunEndpoints(ControlEndpoints, Read):
         return found
 
     def _key(self) -> str | None:
-        key: str | None = self.request.headers.get("Idempotency-Key")
-        if key is not None and not (0 < len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
-            raise InvalidError(f"Idempotency-Key must be 1 to {LONGEST_KEY} printable ASCII characters.")
+        key = key_of(self.request.headers)
         if key is not None and key.startswith(RESERVED_KEYS):
             raise InvalidError(f"Idempotency-Key must not begin with {' or '.join(RESERVED_KEYS)}: choose another one.")
         return key

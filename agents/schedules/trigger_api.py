@@ -68,7 +68,8 @@ class TriggerEndpoints(Read):
     permission = Permission.RUN_VIEW
     filterset_fields = ["agent", "owner", "enabled"]
 
-    @operation("Create a trigger", Permission.AGENT_MANAGE, body=CreateTrigger, answer=TriggerSecretShape, status=201)
+    @operation("Create a trigger", Permission.AGENT_MANAGE, body=CreateTrigger, answer=TriggerSecretShape, status=201,
+               shown_once=True)  # fmt: skip
     def create(self, values: Any) -> Trigger:
         """The answer holds the secret, this once."""
         agent = self.find(Agent.objects.all(), values["agent"])

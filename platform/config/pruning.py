@@ -1,6 +1,6 @@
-"""What nobody needs any more goes: sessions that have run out, and old firings. In batches, one transaction each.
+"""What nobody needs any more goes: sessions that have run out, old firings, old keys of requests.
 
-Rows that somebody else holds are passed over: the next round finds them.
+It goes in batches, one transaction each. Rows that somebody else holds are passed over: the next round finds them.
 """
 
 import time
@@ -11,6 +11,7 @@ import structlog
 from django.conf import settings
 from django.db import connections, transaction
 
+from foundation.api.once import KEPT
 from foundation.ids import lowest_id
 from foundation.instants import database_now
 
@@ -53,14 +54,27 @@ WITH gone AS (
 )
 SELECT count(*) FROM gone
 """
+_SUBMISSIONS = """
+WITH gone AS (
+    DELETE FROM api_submission WHERE id IN (
+        SELECT id FROM api_submission WHERE id < %s ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
+    RETURNING id
+)
+SELECT count(*) FROM gone
+"""
 
 
 def prune_all() -> None:
     """One round over everything."""
     until = time.monotonic() + _PATIENCE
-    pruned = {"sessions": _prune(_SESSIONS, until), "browsers": _prune(_BROWSERS, until)}
+    now = database_now()
+    pruned = {
+        "sessions": _prune(_SESSIONS, until),
+        "browsers": _prune(_BROWSERS, until),
+        "submissions": _prune(_SUBMISSIONS, until, lowest_id(now - KEPT)),
+    }
     if settings.REMIT_FIRINGS_DAYS > 0:
-        oldest = lowest_id(database_now() - timedelta(days=settings.REMIT_FIRINGS_DAYS))
+        oldest = lowest_id(now - timedelta(days=settings.REMIT_FIRINGS_DAYS))
         pruned["firings"] = _prune(_FIRINGS, until, oldest)
     if any(pruned.values()):
         log.info("pruned", **pruned)

@@ -13,6 +13,7 @@ from agents.schedules.models import Firing, FiringState
 from config import pruning
 from config.doorbell import beat_schedule
 from config.tasks import prune
+from foundation.api.models import Submission
 from foundation.identity.lookups import seeing_as
 from foundation.identity.models import WebSession
 from foundation.ids import lowest_id, uuid7
@@ -131,6 +132,21 @@ def test_the_newest_firing_of_a_schedule_stays_however_old(world: World):
     prune()
     assert older not in left(world)
     assert newest in left(world)
+
+
+def test_keys_of_requests_are_forgotten_after_thirty_days(world: World):
+    answer = world.api().post("/services", {"name": "Robot"}, **{"Idempotency-Key": "young"})
+    assert answer.status_code == 201
+    with tenant(world.organisation.id):
+        young = Submission.objects.get()
+        old = lowest_id(datetime.now(UTC) - timedelta(days=31))
+        Submission.objects.create(
+            id=UUID(int=old.int | (young.pk.int & ((1 << 80) - 1))), organisation_id=world.organisation.id,
+            principal=young.principal, key="old", digest="0" * 64,
+        )  # fmt: skip
+    prune()
+    with tenant(world.organisation.id):
+        assert list(Submission.objects.values_list("key", flat=True)) == ["young"]
 
 
 @pytest.mark.parametrize(("days", "kept"), [(0, True), (10, False)])

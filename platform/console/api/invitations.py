@@ -53,7 +53,8 @@ class InvitationEndpoints(Read):
     shape = InvitationShape
     permission = Permission.PERSON_MANAGE
 
-    @operation("Invite somebody", Permission.PERSON_MANAGE, body=Invite, answer=NewInvitationShape, status=201)
+    @operation("Invite somebody", Permission.PERSON_MANAGE, body=Invite, answer=NewInvitationShape, status=201,
+               shown_once=True)  # fmt: skip
     def create(self, values: Any) -> Invitation:
         """By mail if this installation sends mail; else the answer holds the link."""
         self.require()

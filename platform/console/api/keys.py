@@ -80,7 +80,8 @@ class ApiKeyEndpoints(Read):
     permission = Permission.KEY_MANAGE
     filterset_fields = ["principal"]
 
-    @operation("Create an API key", Permission.KEY_MANAGE, body=CreateApiKey, answer=NewApiKeyShape, status=201)
+    @operation("Create an API key", Permission.KEY_MANAGE, body=CreateApiKey, answer=NewApiKeyShape, status=201,
+               shown_once=True)  # fmt: skip
     def create(self, values: Any) -> ApiKey:
         """A key acts as its principal, so nobody makes one for another person."""
         principal = self._principal(values.pop("principal"))
@@ -95,7 +96,7 @@ class ApiKeyEndpoints(Read):
         revoke_api_key(actor=self.actor, api_key=self.get_object())
 
     @verb("post", "rotate", "Rotate an API key", Permission.KEY_MANAGE, body=RotateApiKey, answer=NewApiKeyShape,
-          status=201)  # fmt: skip
+          status=201, shown_once=True)  # fmt: skip
     def rotate(self, values: Any) -> ApiKey:
         """The successor, with the same name, principal and scopes; the former key ends after the overlap."""
         former = self.get_object()

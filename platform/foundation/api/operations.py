@@ -24,6 +24,8 @@ def operation(
     status: int = 200,
     many: bool = False,
     paging: type[KeysetPagination] = KeysetPagination,
+    shown_once: bool = False,
+    own_key: bool = False,
 ) -> Callable[[Method], Any]:
     """Turn a method that takes the validated body and returns rows into an endpoint.
 
@@ -35,10 +37,11 @@ def operation(
         @wraps(method)
         def endpoint(self: Any, request: Any, **address: Any) -> Response:  # noqa: ARG001 - the view holds the request
             values = self.read(body) if body else {}
-            result = method(self, values, **{name: value for name, value in address.items() if name != "id"})
+            names = {name: value for name, value in address.items() if name != "id"}
+            result = self.carry_out(description, lambda: method(self, values, **names))
             return result if isinstance(result, Response) else self.show(result, description)
 
-        description = Operation(summary, permission, body, answer, status, many, paging)
+        description = Operation(summary, permission, body, answer, status, many, paging, shown_once, own_key)
         endpoint.operation = description  # type: ignore[attr-defined]  # read by `operation_of`
         return endpoint
 

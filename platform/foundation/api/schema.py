@@ -6,10 +6,12 @@ from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
 from foundation.api.descriptions import Operation, operation_of
 from foundation.api.errors import MEDIA_TYPE
+from foundation.api.once import HEADER, LONGEST_KEY
 from foundation.api.permissions import permission_of
 
 
@@ -68,6 +70,16 @@ class DocumentedSchema(AutoSchema):
     def get_description(self) -> str:  # type: ignore[override]  # as drf-spectacular has it
         """The permission, for whoever reads the document."""
         return f"Needs the permission `{permission_of(self.view, self.view.action)}`."
+
+    def get_override_parameters(self) -> list[Any]:
+        """The key with which something is made once."""
+        said = "The same request with the same key makes it once. It is kept for 30 days."
+        if not self.operation.makes:
+            return []
+        if self.operation.own_key:
+            said = "The same request with the same key makes it once."
+        schema = {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY}
+        return [OpenApiParameter(HEADER, schema, OpenApiParameter.HEADER, description=said)]
 
     def get_request_serializer(self) -> Any:
         """The body."""

@@ -1,7 +1,7 @@
 """The base of every endpoint: a view names its rows, its shape and its permissions; the checks stand here."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
@@ -17,10 +17,12 @@ from foundation.access.roles import Permission
 from foundation.actors import Actor
 from foundation.api.authentication import actor_of
 from foundation.api.descriptions import Operation, operation_of
+from foundation.api.once import HEADER, key_of, made_once
 from foundation.api.operations import operation
 from foundation.api.paging import KeysetPagination
 from foundation.api.permissions import permission_of
 from foundation.api.schema import DocumentedSchema
+from foundation.errors import ConflictError
 from foundation.organisations.models import Organisation
 
 M = TypeVar("M", bound=Model)
@@ -107,6 +109,22 @@ class Endpoints(GenericViewSet[Any]):
         reader = body(data=self.request.data, context=self.get_serializer_context())
         reader.is_valid(raise_exception=True)
         return reader.validated_data
+
+    def carry_out(self, described: Operation, act: Callable[[], Any]) -> Any:
+        """What the operation makes or finds; with an Idempotency-Key it makes it once."""
+        key = key_of(self.request.headers) if described.makes and not described.own_key else None
+        if key is None:
+            return act()
+        return made_once(self.actor, key, self.request, act, lambda model, thing: self._made(described, model, thing))
+
+    def _made(self, described: Operation, model: type[Model], thing: UUID) -> Any:
+        if described.shown_once:
+            raise ConflictError(f"This {HEADER} has made {thing} already. What is shown once is not shown again.")
+        if "id" in self.kwargs:
+            self.get_object()  # what it was made of may be hidden by now
+        if self.rows is not None and model is self.rows.model:
+            return self.find(self.rows, str(thing))
+        return model._default_manager.filter(pk=thing).first()
 
     def show(self, result: Any, described: Operation) -> Response:
         """The answer to an operation."""
