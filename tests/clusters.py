@@ -36,6 +36,12 @@ def crash(cluster: Cluster) -> None:
         cluster.process.wait()
     cluster.start()
     connections.close_all()
+    ring_anew()
+
+
+def ring_anew() -> None:
+    """This process rings its next bell on a new connection: the broker has begun anew."""
+    _ring_at(app.conf.broker_url, app.conf.broker_transport_options)
 
 
 def through(environment: Mapping[str, str], host: str, port: int) -> dict[str, str]:

@@ -33,6 +33,7 @@ from foundation.organisations.services import create_organisation, create_team
 from foundation.tenancy.context import tenant
 from governance.budgets.services import set_budget
 from governance.policies.services import create_policy
+from tests.barriers import passing
 
 EURO = 1_000_000
 
@@ -54,8 +55,10 @@ class WitnessKind:
             raise ToolRefusedError("The witness does not want to.")
         file = Path(request.settings["file"])
         _die(note, "before", file)
-        with file.open("a") as lines:
-            lines.write(json.dumps([request.operation, request.idempotency_key, note]) + "\n")
+        with passing(file, request.operation, request.idempotency_key) as written:
+            with file.open("a") as lines:
+                lines.write(json.dumps([request.operation, request.idempotency_key, note]) + "\n")
+            written()
         if note.startswith("slow"):
             time.sleep(0.3)
         _die(note, "after", file)

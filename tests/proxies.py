@@ -4,6 +4,7 @@ import selectors
 import socket
 import struct
 import threading
+import time
 from types import TracebackType
 from typing import Self
 
@@ -18,12 +19,14 @@ class Proxy:
     """
 
     def __init__(self, target: int, listener: socket.socket | None = None) -> None:
+        self.refuses = 0  # so many connections to come
         self._target = target
         self._pairs: dict[socket.socket, socket.socket] = {}
         self._lock = threading.Lock()
         self._selector = selectors.DefaultSelector()
         self._listener = listener or socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port: int = self._listener.getsockname()[1]
+        self._stalls_until = 0.0
         self._flows = threading.Event()
         self._flows.set()
         self._over = threading.Event()
@@ -44,6 +47,16 @@ class Proxy:
         self._listener.close()
         self._selector.close()
 
+    @property
+    def connections(self) -> int:
+        """How many there are."""
+        return len(self._pairs) // 2
+
+    @property
+    def flows(self) -> bool:
+        """Whether it passes bytes on."""
+        return self._flows.is_set()
+
     def cut(self) -> int:
         """Reset all connections, on both sides; how many there were."""
         with self._lock:
@@ -54,8 +67,9 @@ class Proxy:
             one.close()
         return len(pairs) // 2
 
-    def stall(self) -> None:
-        """Pass nothing on, and let nobody know; also to those that connect meanwhile."""
+    def stall(self, seconds: float = float("inf")) -> None:
+        """Pass nothing on, for so long, and let nobody know; also to those that connect meanwhile."""
+        self._stalls_until = time.monotonic() + seconds
         self._flows.clear()
 
     def flow(self) -> None:
@@ -64,7 +78,9 @@ class Proxy:
 
     def _serve(self) -> None:
         while not self._over.is_set():
-            self._flows.wait()
+            while not self._flows.wait(min(1.0, max(0.0, self._stalls_until - time.monotonic()))):
+                if time.monotonic() >= self._stalls_until:
+                    self._flows.set()
             for key, _ in self._selector.select(0.05):
                 if not self._flows.is_set():
                     break
@@ -75,6 +91,10 @@ class Proxy:
 
     def _connect(self) -> None:
         near, _ = self._listener.accept()
+        if self.refuses:
+            self.refuses -= 1
+            near.close()
+            return
         try:
             far = socket.create_connection(("127.0.0.1", self._target), timeout=5)
         except OSError:

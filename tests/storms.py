@@ -1,6 +1,7 @@
 """A storm over a house: real workers, each by a way of its own to Postgres, and what goes wrong with all of them.
 
-A file outside the database is the witness of what really happened.
+A file outside the database is the witness of what really happened. Each fault strikes while calls are in flight: the
+storm keeps them at a barrier, their intents in the journal and no outcome, until the fault has struck.
 """
 
 import random
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -17,42 +19,65 @@ from django.db import Error, connections
 
 from agents.runs.models import ENDED, WORKER_LOCKS, Run, RunState, Step, StepState
 from agents.runs.services import resolve_unknown
-from agents.runs.tasks import ring
+from agents.runs.tasks import advance_run
 from config.launch.cluster import Cluster
 from foundation.errors import ConflictError
-from tests.clusters import crash, own_cluster, through
+from tests.barriers import Barrier, Call
+from tests.bells import Bells, EmbeddedBells, unheard
+from tests.clusters import crash, own_cluster, ring_anew, ringing, through
 from tests.houses import House, calls, says
+from tests.outcomes import EFFECTS, check_the_journals, check_the_server, check_the_witness
 from tests.proxies import Proxy
+from tests.watches import Watch
 from tests.workers import Worker, superuser
 
 SEED = 20261123
-EFFECTS = ["effect", "idempotent", "effect", "idempotent", "effect"]
 WORKERS = 3
-ROOMY = {"REMIT_RUN_SLOTS": "64"}  # so that no run waits for room: what is measured is how soon one is missed
+# Each worker has room for all runs, so that none waits for room: what is measured is how soon a run is missed. A worker
+# that was cut off is busy with its calls in flight, while another has taken over all of their runs.
+ROOMY = {"REMIT_RUN_SLOTS": "160"}
 LEASE = 2.0  # seconds, of the workers of tests
+LATE = 10  # runs that begin while bells are being lost
+_FEW, _MOST = 3, 8  # calls in flight at a worker that is struck
+_PASSING = 8  # effects that happen around a fault, so that it meets commits and calls of models too
+_SPENT = 24  # effects that happen in all between the moment that a fault waits for and its end, most of them on the way
+
+
+@dataclass(frozen=True)
+class Struck:
+    """A fault that has happened: to which worker, so many calls in flight there, so many things that it broke."""
+
+    fault: str
+    worker: int
+    in_flight: int
+    broken: int
+    at: float
+
+    def __str__(self) -> str:
+        return f"{self.at:.0f} s: {self.fault} {self.worker} ({self.in_flight} in flight, {self.broken} struck)"
 
 
 @dataclass
 class Storm:
-    """The place, and what goes wrong in it; `said` tells what, for whoever reads the outcome."""
+    """The place, and what goes wrong in it; `struck` tells what, for whoever reads the outcome."""
 
     house: House
     cluster: Cluster
     workers: list[Worker]
     proxies: list[Proxy]
     runs: list[Run]
-    broker: Callable[[str], None] | None = None
-    chance: random.Random = field(default_factory=lambda: random.Random(SEED))  # noqa: S311 - repeatable on purpose
-    said: list[str] = field(default_factory=list)
-    stalled: dict[int, float] = field(default_factory=dict)
-    calm_since: float = field(default_factory=time.monotonic)
-    latest: float = 0.0
+    bells: Bells
+    barrier: Barrier
+    watch: Watch
+    seed: int
+    struck: list[Struck] = field(default_factory=list)
+    doubted: dict[str, float] = field(default_factory=dict)
     doubts: int = 0
     crashes: int = 0
 
-    def can(self, fault: str) -> bool:
-        """One worker is killed at a time: who should miss the runs if nobody lived?"""
-        return fault != "kill" or (not self.stalled and self.heard() == len(self.workers))
+    def __post_init__(self) -> None:
+        self.chance = random.Random(self.seed)  # noqa: S311 - repeatable on purpose
+        self.began = time.monotonic()
 
     def heard(self) -> int:
         """How many workers have said lately that they live, and have not died since; none while Postgres recovers."""
@@ -68,46 +93,117 @@ class Storm:
             return 0
         return int(row[0]) if row else 0
 
-    def strike(self, fault: str) -> None:
-        """Let one thing go wrong."""
-        one = self.chance.randrange(len(self.workers))
-        self.said.append(f"{fault} {one}")
-        if fault == "kill":
-            self.workers[one].start()
-        elif fault == "crash of postgres":
-            crash(self.cluster)
-            self.crashes += 1
-        elif fault == "cut":
-            self.proxies[one].cut()
-        elif fault == "stall" and not self.stalled:
-            self.proxies[one].stall()
-            self.stalled[one] = time.monotonic() + self.chance.uniform(0.5, 1.5) * LEASE
-        elif fault == "bells lost":
-            self.lose_bells()
-        elif fault == "bells rung twice":
-            ring(*(run.id for run in self.chance.sample(self.runs, 30) for _ in range(2)))
-        elif fault == "loss of the broker" and self.broker is not None:
-            self.broker("restart")
-        self.calm_since = time.monotonic()
+    def victim(self, fault: str) -> int | None:
+        """A worker that the fault can strike now, calls of which halt at the barrier; None if there is none yet.
 
-    def lose_bells(self) -> None:
-        """All messages of the queue are gone."""
-        if self.broker is not None:
-            self.broker("purge")
-            return
+        One worker at a time is killed or stalled: who should miss the runs if nobody lived?
+        """
+        is_grave = fault in {"kill", "stall"}
+        if is_grave and not (all(one.flows for one in self.proxies) and self.heard() == len(self.workers)):
+            return None
+        few = min(_FEW, max(1, len(self.open_runs()) // len(self.workers)))
+        able = [one for one in range(len(self.workers)) if len(self.intended(one)) >= few]
+        if fault == "cut":
+            able = [one for one in able if self.proxies[one].flows and self.proxies[one].connections]
+        return self.chance.choice(able) if able else None
+
+    def intended(self, worker: int) -> list[Call]:
+        """Calls of a worker that halt at the barrier; the journal has their intent, and no outcome."""
+        process = self.workers[worker].process
+        halted = self.barrier.halted(process.pid if process else 0)
         with superuser() as database:
-            # A bell that a stalled worker has in its hand is not waited for: who should let it go on meanwhile?
-            database.execute(
-                "DELETE FROM pgmq.q_remit WHERE msg_id IN (SELECT msg_id FROM pgmq.q_remit FOR UPDATE SKIP LOCKED)"
-            )
+            rows = database.execute(
+                "SELECT idempotency_key FROM runs_step WHERE state = 'intended' AND idempotency_key = ANY(%s)",
+                [[call.key for call in halted]],
+            ).fetchall()
+        keys = {key for (key,) in rows}
+        return [call for call in halted if call.key in keys]
 
-    def relent(self) -> None:
-        """Connections that have stalled for long enough go on."""
-        for one, until in list(self.stalled.items()):
-            if time.monotonic() > until:
-                self.proxies[one].flow()
-                del self.stalled[one]
-                self.calm_since = time.monotonic()
+    def strike_first(self, coming: list[str]) -> bool:
+        """Strike with the first of these faults that can, and take it away; whether one could."""
+        for place, fault in enumerate(coming):
+            if (worker := self.victim(fault)) is not None:
+                self.strike(coming.pop(place), worker)
+                return True
+        return False
+
+    def strike(self, fault: str, worker: int) -> None:
+        """Let one thing go wrong in the midst of the work: some calls are kept in flight, while others pass."""
+        # Before and after their line, of either kind: whatever there is.
+        pinned = sorted(self.intended(worker), key=lambda call: (call.at, call.effect))
+        pinned = pinned[:: max(1, len(pinned) // _MOST)]
+        self.barrier.pin(pinned, _PASSING)
+        enough = len(self.barrier.written) + self.chance.randrange(_PASSING)
+        self.barrier.wait_for(lambda: len(self.barrier.written) >= enough, 0.3)
+        broken = {
+            "kill": self._kill, "crash of postgres": self._crash, "cut": self._cut, "stall": self._stall,
+            "bells lost": self._lose_bells, "bells rung twice": self._ring_twice, "loss of the broker": self._break,
+        }[fault](worker, pinned)  # fmt: skip
+        halted = set(self.barrier.halted()) | set(self.barrier.lost)
+        in_flight = sum(call in halted for call in pinned)
+        self.struck.append(Struck(fault, worker, in_flight, broken, time.monotonic() - self.began))
+        self.barrier.open()
+
+    def _kill(self, worker: int, pinned: Sequence[Call]) -> int:
+        """How many calls never ended."""
+        self.workers[worker].kill()
+        self.barrier.wait_for(lambda: set(pinned) <= set(self.barrier.lost), 5)
+        self.workers[worker].start()
+        return len(set(pinned) & set(self.barrier.lost))
+
+    def _crash(self, _: int, pinned: Sequence[Call]) -> int:
+        """How many calls were in flight all the while."""
+        self.watch.postgres_is_away()
+        crash(self.cluster)
+        self.watch.postgres_serves()
+        self.crashes += 1
+        return len(set(pinned) & set(self.barrier.halted()))
+
+    def _cut(self, worker: int, _: Sequence[Call]) -> int:
+        """How many connections broke."""
+        return self.proxies[worker].cut()
+
+    def _stall(self, worker: int, _: Sequence[Call]) -> int:
+        """How many connections hang."""
+        self.proxies[worker].stall(self.chance.uniform(0.5, 1.5) * LEASE)
+        return self.proxies[worker].connections
+
+    def _lose_bells(self, *_: object) -> int:
+        """How many runs have begun whose bell nobody has heard."""
+        with unheard(self.bells):
+            late = [self.house.start(f"late run {len(self.runs) + number}") for number in range(LATE)]
+            lost = self.bells.lose()
+        self.runs += late
+        return len(lost & {run.id for run in late})
+
+    def _ring_twice(self, _: int, pinned: Sequence[Call]) -> int:
+        """How many runs in the midst of a call were rung for twice more; workers have heard it."""
+        runs = {run_of(call) for call in pinned}
+        for run in [*runs, *runs]:
+            advance_run.delay(str(run))
+        self.until(lambda: not self.bells.unread(), 10)
+        return len(runs)
+
+    def _break(self, *_: object) -> int:
+        """How many connections to the broker broke."""
+        broken = self.bells.fall()
+        ring_anew()
+        return broken
+
+    def until(self, condition: Callable[[], object], seconds: float, sign: Callable[[], bool] = lambda: False) -> None:
+        """Go on until something holds; `sign` is what the barrier sees of it, lest it be missed for a moment."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, self.standing()
+            self.look()
+            self.barrier.wait_for(sign, 0.1)
+
+    def look(self) -> None:
+        """Judge, if Postgres serves."""
+        try:
+            self.judge()
+        except (Error, psycopg.Error):
+            connections.close_all()
 
     def open_runs(self) -> list[Run]:
         """Those that have not ended."""
@@ -115,13 +211,21 @@ class Storm:
             return list(Run.objects.exclude(state__in=ENDED))
 
     def judge(self) -> None:
-        """The person in charge looks at what is in doubt, in the file, and says what happened."""
+        """The person in charge looks at what is in doubt, in the file, and says what happened.
+
+        First it waits for as long as the call may still be under way: while it is seen to be, and for the time of a
+        lease, after which no worker begins it on the strength of its commit.
+        """
         with self.house.in_tenant():
             doubtful = list(Run.objects.filter(state=RunState.WAITING, waits_for="person"))
             steps = list(Step.objects.filter(run_id__in=[run.id for run in doubtful], state=StepState.UNKNOWN))
         runs = {run.id: run for run in doubtful}
+        under_way = self.barrier.in_flight()
         seen = {key for _, key, _ in self.house.lines()}
         for step in steps:
+            since = self.doubted.setdefault(f"{step.idempotency_key} {step.attempt}", time.monotonic())
+            if step.idempotency_key in under_way or time.monotonic() < since + LEASE:
+                continue
             outcome = "done" if step.idempotency_key in seen else "retry"
             try:
                 with self.house.in_tenant():
@@ -131,25 +235,29 @@ class Storm:
                 continue
             self.doubts += 1
 
-    def watch(self) -> None:
-        """How long a run is without a worker although its lease has run out, and nothing is wrong meanwhile."""
-        with superuser() as database:
-            row = database.execute(
-                "SELECT extract(epoch FROM clock_timestamp() - min(lease_until))::float8 FROM runs_run "
-                "WHERE state = 'running' AND lease_until < clock_timestamp()"
-            ).fetchone()
-        overdue = row[0] if row and row[0] else 0.0
-        self.latest = max(self.latest, min(overdue, time.monotonic() - self.calm_since))
+    def standing(self) -> str:
+        """For whoever wonders why it goes no further."""
+        states = Counter((run.state, run.waits_for) for run in self.open_runs())
+        logs = "\n".join(worker.log.read_text()[-3000:] for worker in self.workers)
+        return f"{states}, {len(self.barrier.halted())} halted, {[str(one) for one in self.struck]}\n{logs}"
+
+
+def run_of(call: Call) -> UUID:
+    """The run whose call it is, as its key says: `remit-<run>-<step>`."""
+    return UUID(call.key.removeprefix("remit-").rpartition("-")[0])
 
 
 @contextmanager
 def storm(
     monkeypatch: pytest.MonkeyPatch, make_house: Callable[..., House], folder: Path, *, runs: int,
-    workers: Sequence[Mapping[str, str]] = (ROOMY,) * WORKERS, broker: Callable[[str], None] | None = None,
+    workers: Sequence[Mapping[str, str]] = (ROOMY,) * WORKERS, bells: Bells | None = None, seed: int = SEED,
 ) -> Iterator[Storm]:  # fmt: skip
     """A house on a Postgres of its own with so many runs, and workers with what is added to their environment."""
     with own_cluster(monkeypatch, {"max_connections": "300"}) as cluster, ExitStack() as stack:
+        if bells is not None and bells.address is not None:
+            stack.enter_context(ringing(bells.address, {}))
         house = make_house(budget=10**12)
+        barrier = stack.enter_context(Barrier(house.witness))
         wishes = [calls(f"witness.{effect}", note=str(turn)) for turn, effect in enumerate(EFFECTS)]
         house.model.answers = {"worker": [*wishes, says("Done.")]}
         assert cluster.port is not None
@@ -160,91 +268,47 @@ def storm(
             place.mkdir()
             way = through(cluster.environment(), "127.0.0.1", proxy.port)
             made.append(Worker(place, house.model.url.split("/")[2], **(way | dict(added))))
-        begun = [house.start(f"run {number}") for number in range(runs)]
         for worker in made:
             stack.callback(worker.kill)
             worker.start()
-        yield Storm(house, cluster, made, proxies, begun, broker)
+        watch = stack.enter_context(Watch())
+        place = Storm(house, cluster, made, proxies, [], bells or EmbeddedBells(proxies), barrier, watch, seed)
+        # Else whoever came first would take them all.
+        place.until(lambda: place.heard() == len(made), 90)
+        place.runs = [house.start(f"run {number}") for number in range(runs)]
+        yield place
 
 
 def live_through(place: Storm, faults: Mapping[str, int], seconds: float) -> None:
-    """Each fault strikes when so many effects have happened, so that all of them meet work; then all is well.
+    """The faults strike in an order of chance, evenly over what there is to do; then all is well.
 
-    While none of those to come can strike (a killed worker begins anew), the model keeps the runs waiting.
+    When it is time for one, everything halts until the next that can strike does: its worker is there, and has work.
     """
-    began, coming = time.monotonic(), [fault for fault, count in faults.items() for _ in range(count)]
-    model = place.house.model
+    coming = [fault for fault, count in faults.items() for _ in range(count)]
     place.chance.shuffle(coming)
-    moments = [(one + 1) * len(place.runs) * len(EFFECTS) // (len(coming) + 1) for one in range(len(coming))]
-    while _is_unfinished(place, began + seconds):
-        if moments and len(place.house.lines()) >= moments[0]:
-            possible = [fault for fault in coming if place.can(fault)]
-            if not possible:
-                model.answering.clear()
-            elif not model.answering.is_set():
-                # The next look finds work going on.
-                model.answering.set()
-            else:
-                moments.pop(0)
-                # Kills first: they are possible the least often.
-                fault = next((one for one in possible if one == "kill"), possible[0])
-                coming.remove(fault)
-                place.strike(fault)
-        place.relent()
-        time.sleep(0.1)
-    print(f"\nseed {SEED}: {len(place.runs)} runs through {len(place.said)} faults of {sum(faults.values())} in "
-          f"{time.monotonic() - began:.0f} s; "
-          f"{place.doubts} doubts resolved; a lease was overdue for {place.latest:.1f} s at most; "
-          f"{place.said}")  # fmt: skip
-    check_the_journals(place)
-    check_the_witness(place)
-    check_the_server(place)
+    barrier, planned, deadline = place.barrier, Counter(coming), time.monotonic() + seconds
+    while coming:
+        done = len(barrier.written)
+        free = len(place.runs) * len(EFFECTS) - done - len(coming) * _SPENT
+        barrier.close_at(done + max(0, free) // (len(coming) + 1))
+        place.until(lambda: barrier.is_closed, deadline - time.monotonic(), lambda: barrier.is_closed)
+        place.until(lambda: place.strike_first(coming), deadline - time.monotonic())
+    place.until(lambda: _has_ended(place), deadline - time.monotonic())
+    print(f"\nseed {place.seed}: {len(place.runs)} runs through {len(place.struck)} faults of {planned.total()} in "
+          f"{time.monotonic() - place.began:.0f} s; "
+          f"{place.doubts} doubts resolved; a lease was overdue for {place.watch.latest:.1f} s at most "
+          f"(seconds since the beginning and of delay: {place.watch.moments}); "
+          f"{'; '.join(map(str, place.struck))}")  # fmt: skip
+    assert Counter(one.fault for one in place.struck) == planned
+    assert [one for one in place.struck if not (one.in_flight and one.broken)] == [], "each met work in flight"
+    check_the_journals(place.house, place.runs)
+    check_the_witness(place.house, place.runs)
+    check_the_server(place.cluster, place.crashes)
 
 
-def _is_unfinished(place: Storm, deadline: float) -> bool:
+def _has_ended(place: Storm) -> bool:
     try:
-        unfinished = place.open_runs()
-        place.judge()
-        place.watch()
+        return not place.open_runs()
     except (Error, psycopg.Error):
         connections.close_all()
-        return True
-    assert not unfinished or time.monotonic() < deadline, (
-        Counter((run.state, run.waits_for) for run in unfinished), place.said,
-        *(worker.log.read_text()[-3000:] for worker in place.workers),
-    )  # fmt: skip
-    return bool(unfinished)
-
-
-def check_the_journals(place: Storm) -> None:
-    """Every run has ended well, with every step, once."""
-    for run in place.runs:
-        now, steps = place.house.read(run), place.house.steps(run)
-        assert now.state == RunState.SUCCEEDED, (now.state, now.failure)
-        done = [step for step in steps if step.kind == "tool_call"]
-        assert [step.name for step in done] == [f"witness.{effect}" for effect in EFFECTS]
-        assert {step.state for step in done} == {StepState.SUCCEEDED}, [(step.state, step.error) for step in done]
-        assert [step.number for step in steps] == list(range(1, len(steps) + 1))
-        assert place.house.events(run)[-1] == "run.succeeded"
-
-
-def check_the_witness(place: Storm) -> None:
-    """What really happened: each effect once, and what is repeated carries the same key."""
-    lines = place.house.lines()
-    keys = {}
-    for run in place.runs:
-        done = [step for step in place.house.steps(run) if step.kind == "tool_call"]
-        for turn, (step, effect) in enumerate(zip(done, EFFECTS, strict=True)):
-            keys[step.idempotency_key] = (effect, str(turn))
-    assert {key: (effect, note) for effect, key, note in lines} == keys, "what the journal says, and nothing else"
-    counted = Counter((effect, key) for effect, key, _ in lines)
-    assert [key for (effect, key), count in counted.items() if effect == "effect" and count > 1] == []
-    assert len(keys) == len(place.runs) * len(EFFECTS)
-
-
-def check_the_server(place: Storm) -> None:
-    """Postgres has crashed as often as it was made to, and never by itself."""
-    lines = (place.cluster.directory.logs / "postgres.log").read_text().splitlines()
-    # An immediate stop kills, with signal 9, what does not end by itself in time.
-    assert [line for line in lines if "was terminated by signal" in line and "signal 9" not in line] == []
-    assert len([line for line in lines if "was not properly shut down" in line]) == place.crashes
+        return False

@@ -18,6 +18,7 @@ from psycopg.pq.abc import PGresult
 from psycopg_pool import ConnectionPool
 
 from agents.runs.journal import ENGINE
+from foundation.persistence import POOL
 
 _MOST = 4  # a process has one leader at a time; the others are spare
 
@@ -55,6 +56,7 @@ def engine_pool() -> ConnectionPool[Connection[tuple[object, ...]]]:
                 timeout=10,
                 max_idle=60,
                 name="commits",
+                **POOL,
             )
             # While its threads still run: from Python 3.13 on, one that is found open at the very end waits in vain.
             atexit.register(found.close)

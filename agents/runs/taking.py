@@ -96,7 +96,8 @@ def take(worker: str, lease_seconds: float, runs: Sequence[UUID] = (), more: int
     try:
         return _take(values)
     except psycopg.OperationalError:
-        # The connection had died in the pool: nothing was taken, or its lease will run out.
+        # The connection had died in the pool, and so may the others: nothing was taken, or its lease will run out.
+        engine_pool().check()
         return _take(values)
 
 

@@ -4,16 +4,18 @@ from typing import Any
 
 from celery.worker.consumer import Consumer
 from kombu.exceptions import OperationalError
+from psycopg.errors import IdleInTransactionSessionTimeout
 
 
 class PatientConsumer(Consumer):
-    """One that outlives its broker: Celery's own ends the worker if the connection is lost while it is being made.
+    """One that outlives its broker: Celery's own ends the worker if the connection is lost while it is being made, or
+    if Postgres has ended it because it hung in the midst of a message.
 
-    Kombu then raises an error of its own, which Celery does not know as a lost connection.
+    Neither error is known to Celery as a lost connection.
     """
 
     connection_errors: tuple[type[Exception], ...]
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.connection_errors = (*self.connection_errors, OperationalError)
+        self.connection_errors = (*self.connection_errors, OperationalError, IdleInTransactionSessionTimeout)

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from foundation.persistence import POOL
+
 # A connection whose other end has gone without a word (a host without power, a pulled cable) fails within half a
 # minute; the system's own time limits are hours. Milliseconds for the last one, seconds for the others.
 _LIVELY = {
@@ -43,7 +45,7 @@ def database(name: str, fallback: str = "") -> dict[str, Any]:
     pool = int(os.environ.get("REMIT_POOL_SIZE", "0"))
     if pool:
         # Opened at first use, and so after a fork; a waiting request fails rather than hangs.
-        options["pool"] = {"min_size": 0, "max_size": pool, "timeout": 10, "max_idle": 60}
+        options["pool"] = {"min_size": 0, "max_size": pool, "timeout": 10, "max_idle": 60, **POOL}
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": parts.path.lstrip("/") or "remit",

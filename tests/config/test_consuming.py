@@ -1,4 +1,6 @@
-"""A worker whose broker goes away while the connection is being made listens again; Celery's own consumer gives up."""
+"""A worker whose broker goes away while it connects, or ends a connection that hangs, listens again; Celery's
+own consumer gives up.
+"""
 
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +11,7 @@ from celery.exceptions import WorkerShutdown
 from celery.worker.consumer import Consumer
 from kombu.exceptions import OperationalError
 from kombu.utils.imports import symbol_by_name
+from psycopg.errors import IdleInTransactionSessionTimeout
 
 from config.celery import app
 from config.consuming import PatientConsumer
@@ -19,34 +22,42 @@ class Steps:
 
     state, restarts = 0, 0
 
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
     def start(self, _: Any) -> None:
         """What Celery calls to listen."""
         if self.restarts:
             raise WorkerShutdown(0)
-        raise OperationalError("server closed the connection unexpectedly")
+        raise self.error
 
     def restart(self, _: Any) -> None:
         """What it calls before it begins again."""
         self.restarts += 1
 
 
-def listen(kind: type[Consumer]) -> Steps:
+ERRORS = [OperationalError("server closed the connection unexpectedly"), IdleInTransactionSessionTimeout()]
+
+
+def listen(kind: type[Consumer], error: Exception) -> Steps:
     worker = SimpleNamespace(use_eventloop=False, semaphore=None)
     consumer = kind(lambda *_: None, app=app, hostname="one", pool=TaskPool(1, app=app), controller=worker)
-    steps = consumer.blueprint = Steps()
+    steps = consumer.blueprint = Steps(error)
     with pytest.raises(WorkerShutdown):
         consumer.start()
     return steps
 
 
-def test_it_listens_again() -> None:
-    assert listen(PatientConsumer).restarts == 1
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_it_listens_again(error: Exception) -> None:
+    assert listen(PatientConsumer, error).restarts == 1
 
 
-def test_celerys_own_would_not() -> None:
-    """If this fails, Celery has learnt it, and ours may go."""
-    with pytest.raises(OperationalError):
-        listen(Consumer)
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_celerys_own_would_not(error: Exception) -> None:
+    """If this fails, Celery has learnt it, and ours may do without."""
+    with pytest.raises(type(error)):
+        listen(Consumer, error)
 
 
 def test_it_is_the_one_that_workers_have() -> None:

@@ -1,17 +1,21 @@
-"""A RabbitMQ of a test's own, on loopback, that can be killed, started again and emptied."""
+"""A RabbitMQ of a test's own, on loopback, that can be killed, started again and emptied, and its bells."""
 
 import os
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from shutil import which
+from uuid import UUID
 
 from kombu import Connection
 from kombu.exceptions import OperationalError
 
 from config.launch import ports
+from tests.bells import named
+from tests.proxies import Proxy
 
 QUEUE = "remit"
 
@@ -79,11 +83,39 @@ class RabbitMQ:
             return False
         return True
 
-    def do(self, what: str) -> None:
-        """`restart`: after a crash; `purge`: all messages of the queue are gone."""
-        if what == "restart":
-            self.kill()
-            self.start()
-        elif what == "purge":
-            with Connection(self.url) as connection:
-                connection.default_channel.queue_purge(QUEUE)
+    def ready(self) -> int:
+        """How many messages of the queue nobody has yet."""
+        with Connection(self.url) as connection:
+            return int(connection.default_channel.queue_declare(QUEUE, passive=True).message_count)
+
+    def empty(self) -> list[str]:
+        """All messages of the queue are gone that nobody has yet; what each said of its arguments."""
+        said = []
+        with Connection(self.url) as connection:
+            channel = connection.default_channel
+            while (message := channel.basic_get(QUEUE, no_ack=True)) is not None:
+                said.append(str(message.headers.get("argsrepr", "")))
+        return said
+
+
+class RabbitBells:
+    """The bells of a storm on a RabbitMQ; each worker has a way of its own to it."""
+
+    def __init__(self, broker: RabbitMQ, ways: Sequence[Proxy]) -> None:
+        self.address, self.ways = broker.url, ways
+        self._broker = broker
+
+    def lose(self) -> set[UUID]:
+        """All messages that no worker has in its hand are gone; the runs that they named."""
+        return named(self._broker.empty())
+
+    def unread(self) -> int:
+        """How many messages no worker has seen yet."""
+        return self._broker.ready()
+
+    def fall(self) -> int:
+        """It is killed, and started again; how many connections of workers broke."""
+        broken = sum(one.connections for one in self.ways)
+        self._broker.kill()
+        self._broker.start()
+        return broken

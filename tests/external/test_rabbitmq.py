@@ -1,14 +1,15 @@
 """With RabbitMQ as the broker: it crashes, its queue is emptied, bells are rung twice; no run minds."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.clusters import ringing
-from tests.external.rabbitmq import RabbitMQ
-from tests.storms import live_through, storm
+from tests.external.rabbitmq import RabbitBells, RabbitMQ
+from tests.proxies import Proxy
+from tests.storms import LATE, LEASE, ROOMY, live_through, storm
 
 pytestmark = [pytest.mark.slow, pytest.mark.external(programs=("rabbitmq-server", "epmd"))]
 
@@ -31,9 +32,12 @@ def broker(tmp_path: Path) -> Iterator[RabbitMQ]:
 def test_runs_outlive_the_broker(
     monkeypatch: pytest.MonkeyPatch, make_house: Any, broker: RabbitMQ, tmp_path: Path
 ) -> None:
-    ways = [{"BROKER_URL": broker.url}] * 2
-    with (
-        storm(monkeypatch, make_house, tmp_path, runs=60, workers=ways, broker=broker.do) as place,
-        ringing(broker.url, {}),
-    ):
-        live_through(place, FAULTS, 180)
+    with ExitStack() as stack:
+        ways = [stack.enter_context(Proxy(broker.port)) for _ in range(2)]
+        workers = [ROOMY | {"BROKER_URL": broker.url.replace(str(broker.port), str(way.port))} for way in ways]
+        late = LATE * FAULTS["bells lost"]
+        bells = RabbitBells(broker, ways)
+        with storm(monkeypatch, make_house, tmp_path, runs=60 - late, workers=workers, bells=bells) as place:
+            live_through(place, FAULTS, 180)
+            assert len(place.runs) == 60
+            assert place.watch.latest <= LEASE, "nobody waits longer for another worker"

@@ -2,7 +2,7 @@
 
 import random
 import threading
-import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from agents.runs.writer import Entries, Writer
 from foundation.errors import ConflictError
 from governance.approvals.models import ApprovalRequest
 from governance.approvals.services import approve, deny
+from tests.barriers import Barrier
 from tests.workers import Worker, running, superuser, until
 
 PAST = "2020-01-01T00:00Z"
@@ -78,14 +79,20 @@ def test_runs_outlive_the_workers_that_are_killed(
             (row.state, row.waits_for, row.lease_until, row.crashes, row.fence) for row in rows
         ], worker.log.read_text()
 
-    with running(worker):
+    with Barrier(house.witness) as barrier, running(worker):
         for _ in range(4):
-            seen = len(house.model.asked)
-            until(lambda seen=seen: len(house.model.asked) > seen + 2 or all(map(house.is_over, runs)), 60, standing)
-            time.sleep(chance.uniform(0, 0.3))
+            barrier.close_at(len(barrier.written) + chance.randrange(5))
+            until(lambda: any(call.at for call in barrier.halted()), 60, standing)
+            in_flight = set(barrier.halted())
             worker.kill()
+            assert barrier.wait_for(lambda lost=in_flight: lost <= set(barrier.lost), 10), "they ended nevertheless"
+            barrier.open()
             worker.start()
         until(lambda: all(map(house.is_over, runs)), 90, standing)
+    repeated = Counter(key for _, key, _ in house.lines())
+    done = {call.key for call in barrier.lost if call.at}
+    assert done
+    assert min(repeated[key] for key in done) > 1, "what was done when a worker died was done again"
     for run in runs:
         now = house.read(run)
         assert now.state == RunState.SUCCEEDED, (now.failure, house.steps(run))
