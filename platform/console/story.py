@@ -79,12 +79,19 @@ class Story:
         self.run = run
         rows = Run.objects.all().permitted(actor, Permission.RUN_VIEW).filter(root_id=run.root_id)
         self._runs = {row.id: row for row in rows.select_related("agent", "version")}
-        self.readings = read_runs(actor, self._runs.keys(), Permission.RUN_CONTROL)
         self._steps: dict[UUID, list[Step]] = {}
         steps = Step.objects.filter(run_id__in=list(self._runs)).defer("output", "label", "provenance")
         for step in steps.order_by("run_id", "number")[:MOST_STEPS]:
             self._steps.setdefault(step.run_id, []).append(step)
+        self.readings = read_runs(actor, list(self._shown(run.id)), Permission.RUN_CONTROL)
         self.told = list(self._below(run.id, 1))
+
+    def _shown(self, run: UUID) -> Iterator[UUID]:
+        """A run and all that it delegated, as far as they are seen: others of its tree are not on this page."""
+        yield run
+        for step in self._steps.get(run, []):
+            if step.child_id in self._runs:
+                yield from self._shown(step.child_id)
 
     def _below(self, run: UUID, depth: int) -> Iterator[Told]:
         for step in self._steps.get(run, []):
