@@ -161,7 +161,9 @@ def _own(run: Run) -> tuple[bool, bool]:
     """Whether the input and the answer of a run are its requester's own: not if it goes back to somebody else's run."""
     here, input_is_own = run, run.relation != Relation.HANDOVER
     while here.former_id is not None:
-        here = Run.objects.only("pk", "requester_id", "former_id", "parent_id").get(pk=here.former_id)
+        here = Run.objects.only("pk", "requester_id", "former_id", "parent_id", "relation").get(pk=here.former_id)
+        # What an agent that handed over wrote to the next one is no person's own, in copies neither.
+        input_is_own &= here.relation != Relation.HANDOVER
         if here.requester_id != run.requester_id or here.parent_id is not None:
             return False, False
     return input_is_own, True

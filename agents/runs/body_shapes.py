@@ -80,11 +80,16 @@ def run_of(row: Any) -> UUID:
 class BodyField(WithheldField):
     """Any body of a run: the row's value of this name, for auditors."""
 
+    def reading(self, row: Any) -> Reading:
+        """What is read of the row's run."""
+        found: Reading = self.context["readings"].of(run_of(row))
+        return found
+
     def shown(self, row: Any) -> Any:
         """As the module of bodies says."""
-        return self.read(self.context["readings"].of(run_of(row)), row, getattr(row, str(self.field_name)))
+        return self.read(self.reading(row), getattr(row, str(self.field_name)))
 
-    def read(self, reading: Reading, row: Any, value: Any) -> Any:  # noqa: ARG002 - the row is for those below
+    def read(self, reading: Reading, value: Any) -> Any:
         """What this reader is shown of a value."""
         return reading.payload(value)
 
@@ -92,7 +97,7 @@ class BodyField(WithheldField):
 class InputField(BodyField):
     """What came into a run: also for whoever started it."""
 
-    def read(self, reading: Reading, row: Any, value: Any) -> Any:  # noqa: ARG002 - as the base's
+    def read(self, reading: Reading, value: Any) -> Any:
         """What this reader is shown."""
         return reading.input(value)
 
@@ -100,7 +105,7 @@ class InputField(BodyField):
 class AnswerField(BodyField):
     """What a run answered: also for whoever started it."""
 
-    def read(self, reading: Reading, row: Any, value: Any) -> Any:  # noqa: ARG002 - as the base's
+    def read(self, reading: Reading, value: Any) -> Any:
         """What this reader is shown."""
         return reading.answer(value)
 
@@ -108,7 +113,7 @@ class AnswerField(BodyField):
 class AskedField(BodyField):
     """What somebody is asked: also for whoever may answer."""
 
-    def read(self, reading: Reading, row: Any, value: Any) -> Any:  # noqa: ARG002 - as the base's
+    def read(self, reading: Reading, value: Any) -> Any:
         """What this reader is shown."""
         return reading.asked(value)
 
@@ -116,9 +121,9 @@ class AskedField(BodyField):
 class ErrorField(BodyField):
     """Why a step went wrong."""
 
-    def read(self, reading: Reading, row: Any, value: Any) -> Any:  # noqa: ARG002 - as the base's
-        """What this reader is shown."""
-        return reading.error(row)
+    def shown(self, row: Any) -> Any:
+        """The tool's own words are a body."""
+        return self.reading(row).error(row)
 
 
 class EventField(BodyField):
@@ -128,16 +133,16 @@ class EventField(BodyField):
         """The data of the event."""
         if EVENT_FACTS.issuperset(row.data):
             return row.data
-        data = self.context["readings"].of(run_of(row)).event(row.data)
-        return {name: told(value) for name, value in data.items()}
+        return {name: told(value) for name, value in self.reading(row).event(row.data).items()}
 
 
 class ItemField(BodyField):
     """The content of a session's item; what came into a run also for whoever started it."""
 
-    def read(self, reading: Reading, row: Any, value: Any) -> Any:
-        """What this reader is shown."""
-        return reading.input(value) if row.is_input else reading.payload(value)
+    def shown(self, row: Any) -> Any:
+        """Whatever its kind."""
+        reading = self.reading(row)
+        return reading.input(row.content) if row.is_input else reading.payload(row.content)
 
 
 class MemoryField(BodyField):

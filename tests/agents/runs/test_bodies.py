@@ -1,10 +1,12 @@
-"""What the engine writes about a run beside its journal holds none of its bodies: events, reasons, titles."""
+"""What stands beside a run's journal holds none of its bodies; what agents gave to each other is nobody's own."""
 
 import json
 from typing import Any
 
+from agents.runs.bodies import Reading, readings_of
+from agents.runs.control import fork_run
 from agents.runs.event_kinds import EVENT_FACTS
-from agents.runs.models import Event, InputRequest
+from agents.runs.models import Event, InputRequest, Run
 from agents.runs.waits import answer_question
 from foundation.audit.models import AuditEntry
 
@@ -43,6 +45,27 @@ def test_events_and_the_record_tell_facts_and_not_what_a_tool_said(house: Any, s
         events = list(Event.objects.filter(run_id=run.pk))
     assert all(EVENT_FACTS.issuperset(event.data) for event in events)
     assert SECRET not in json.dumps([event.data for event in events])
+
+
+def test_what_agents_gave_to_each_other_is_nobodys_own(
+    house: Any, say: Any, call: Any, add_agent: Any, equip: Any
+) -> None:
+    add_agent("second", [])
+    equip(house, "remit.hand_over", delegates=["second"])
+    house.model.answers = {
+        "worker": [call("delegate.second", task=SECRET), call("remit.hand_over", agent="second", note=SECRET)],
+        "second": [say("I went on.")],
+    }
+    run = house.run(house.start())
+    with house.in_tenant():
+        child, follower = Run.objects.get(parent=run), Run.objects.get(former=run)
+        fork = fork_run(actor=house.owner, run=follower, step=0)
+        found = readings_of(house.owner, [run.pk, child.pk, follower.pk, fork.pk])
+        others = readings_of(house.approver, [run.pk])
+    assert child.requester_id == follower.requester_id == house.owner.principal
+    own = {one: (reading.is_own_input, reading.is_own_answer) for one, reading in found.items()}
+    assert own == {run.pk: (True, True), child.pk: (False, False), follower.pk: (False, True), fork.pk: (False, True)}
+    assert others == {run.pk: Reading()}
 
 
 def test_why_arguments_do_not_fit_does_not_quote_them(house: Any, say: Any, call: Any) -> None:
