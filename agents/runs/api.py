@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from agents.registry.models import Agent
+from agents.runs.body_shapes import BodyEndpoints
 from agents.runs.control_api import ControlEndpoints
 from agents.runs.models import Event, Run, Session, Step
 from agents.runs.remit import Remit, delegation_named, remit_of
@@ -50,7 +51,7 @@ class ResolveUnknown(Body):
     evidence = serializers.CharField(max_length=2_000)
 
 
-class RunEndpoints(ControlEndpoints, Read):
+class RunEndpoints(ControlEndpoints, BodyEndpoints, Read):
     """Runs, their journal, and what people may do with them."""
 
     rows = Run.objects.select_related("agent", "version")

@@ -95,7 +95,7 @@ class ArtifactEndpoints(Read):
         """Bytes for the content, else the usual."""
         return [FileRenderer()] if self.action == "content" else super().get_renderers()
 
-    @verb("get", "content", "Download a file")
+    @verb("get", "content", "Download a file", Permission.AUDIT_READ_BODIES)
     def content(self, _values: Any) -> Response:
         """As an attachment of unknown type: what is in it is anybody's. The record tells that it was read."""
         found: Artifact = self.get_object()

@@ -6,6 +6,7 @@ from uuid import UUID
 from rest_framework import serializers
 from rest_framework.response import Response
 
+from agents.runs.body_shapes import BodyEndpoints, BodyField
 from agents.runs.builtins.events import address_of
 from agents.runs.models import Callback
 from agents.runs.waits import organisation_of, receive_callback, show_secret
@@ -17,9 +18,13 @@ from foundation.api.viewsets import Read
 
 
 class CallbackShape(Shape):
-    """An address that something outside calls once, signed. `payload` is what came: nobody vouches for it."""
+    """An address that something outside calls once, signed.
+
+    `payload` is what came: nobody vouches for it, and it is for auditors.
+    """
 
     address = serializers.SerializerMethodField()
+    payload = BodyField(allow_null=True)
 
     class Meta:
         model = Callback
@@ -36,13 +41,14 @@ class SecretShape(serializers.Serializer[Any]):
     secret = serializers.CharField()
 
 
-class CallbackEndpoints(Read):
+class CallbackEndpoints(BodyEndpoints, Read):
     """What runs wait for from outside."""
 
     rows = Callback.objects.select_related("run")
     shape = CallbackShape
     permission = Permission.RUN_VIEW
     filterset_fields: ClassVar[list[str]] = ["run"]
+    mixes_runs = True
 
     @verb("post", "secret", "Show what signs the call of an address", Permission.RUN_CONTROL, answer=SecretShape)
     def secret(self, _values: Any) -> dict[str, str]:

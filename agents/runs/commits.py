@@ -18,7 +18,7 @@ from agents.gate import Admission, Effect, Settlement, Verdict, get_gate
 from agents.labels import Label
 from agents.runs.claims import Change
 from agents.runs.clock import clock
-from agents.runs.journal import StepOutcome, StepRow
+from agents.runs.journal import StepOutcome, StepRow, recorded_reason
 from agents.runs.leases import keeper
 from agents.runs.models import RunState, Step, StepKind, StepState
 from agents.runs.taking import TAKEN, TAKEN_ROWS, Taken, taken_with
@@ -380,7 +380,8 @@ def _told(commit: Commit) -> list[Entry]:
         told.append(
             entry(
                 actor, f"{step.kind}.{outcome.state}", target_kind=step.kind, target_name=step.name,
-                outcome="ok" if good else "failed", reason=outcome.error, step=step.number,
+                outcome="ok" if good else "failed", step=step.number,
+                reason=recorded_reason(step.kind, outcome.state, outcome.error),
                 details={"key": step.idempotency_key, "digest": step.digest, "attempt": step.attempt}, ours=True,
             )
         )  # fmt: skip

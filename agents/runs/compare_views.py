@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 
+from agents.runs.bodies import Reading, read_runs
 from agents.runs.control_forms import CompareForm
 from agents.runs.models import Run, Step
 from agents.runs.shown import look_of, name_of, shortened
@@ -57,16 +58,18 @@ class Compare(Page):
         rows = Run.objects.select_related("agent", "version")
         one, other = self.found(rows, pk=run_id), self.found(rows, pk=other_id)
         told = compare(one, other)
+        readings = read_runs(self.actor, [one.pk, other.pk])
         context = {"told": told, "one": one, "other": other, "columns": zip((one, other), told.totals, strict=True)}
-        return self.render({**context, "rows": [_row(told, place) for place in range(len(told.pairs))]})
+        return self.render({**context, "rows": [_row(told, place, readings) for place in range(len(told.pairs))]})
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One step of a row, with its run; without a step it has no counterpart."""
+    """One step of a row, with its run, as somebody may read it; without a step it has no counterpart."""
 
     run: Run
     step: Step | None
+    reading: Reading
 
     @property
     def label(self) -> str:
@@ -88,18 +91,28 @@ class Side:
     @property
     def given(self) -> Any:
         """What was asked, cut if it is long."""
-        return shortened(self.step.input) if self.step else None
+        return shortened(self.reading.payload(self.step.input)) if self.step else None
 
     @property
     def gave(self) -> Any:
         """What came back, cut if it is long."""
-        return None if self.step is None or self.step.output is None else shortened(self.step.output)
+        if self.step is None or self.step.output is None:
+            return None
+        return shortened(self.reading.payload(self.step.output))
+
+    @property
+    def error(self) -> Any:
+        """Why it went wrong."""
+        return self.reading.error(self.step) if self.step else ""
 
 
-def _row(told: Comparison, place: int) -> dict[str, Any]:
+def _row(told: Comparison, place: int, readings: Mapping[UUID, Reading]) -> dict[str, Any]:
     pair = told.pairs[place]
     return {
-        "sides": (Side(told.one, pair.one), Side(told.other, pair.other)),
+        "sides": (
+            Side(told.one, pair.one, readings[told.one.pk]),
+            Side(told.other, pair.other, readings[told.other.pk]),
+        ),
         "differs": pair.differs,
         "is_apart": pair.is_apart,
         "is_first": place == told.first_difference,

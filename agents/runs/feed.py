@@ -16,6 +16,8 @@ from django.conf import settings
 from psycopg.conninfo import make_conninfo
 from psycopg_pool import AsyncConnectionPool
 
+from agents.runs.event_kinds import EVENT_FACTS
+
 CHANNEL = "remit_events"
 ACCESS = "remit_access"  # the organisation in which a key or a principal has stopped, or begun again
 BATCH = 500
@@ -24,11 +26,14 @@ _AGAIN = 1.0  # seconds until a lost connection is made anew
 
 log = structlog.get_logger(__name__)
 
-# The database writes the JSON: a stream of 500 events costs one statement and no decoding.
+# The database writes the JSON: a stream of 500 events costs one statement and no decoding. It holds facts only: whoever
+# may read what was said asks the endpoints, which record it.
 _EVENTS = """
-    SELECT number, kind, json_build_object('run', run_id, 'number', number, 'kind', kind, 'at', at, 'data', data)::text
+    SELECT number, kind, json_build_object('run', run_id, 'number', number, 'kind', kind, 'at', at, 'data',
+        (SELECT coalesce(jsonb_object_agg(key, value), '{}') FROM jsonb_each(data) WHERE key = ANY(%s)))::text
     FROM runs_event WHERE run_id = %s AND number > %s ORDER BY number LIMIT %s
 """
+_FACTS = sorted(EVENT_FACTS)
 
 
 class Line(NamedTuple):
@@ -84,7 +89,7 @@ class Feed:
         pool = await self._open()
         async with pool.connection() as connection, connection.transaction():
             await connection.execute("SELECT set_config('remit.organisation', %s, true)", [str(organisation)])
-            cursor = await connection.execute(_EVENTS, [run, after, BATCH])
+            cursor = await connection.execute(_EVENTS, [_FACTS, run, after, BATCH])
             return [Line(*row) for row in await cursor.fetchall()]
 
     async def close(self) -> None:

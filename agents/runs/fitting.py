@@ -47,7 +47,9 @@ def mismatch(schema: Mapping[str, Any], arguments: dict[str, Any]) -> str:
     if first is None:
         return ""
     place = ".".join(map(str, first.path)) or "the arguments"
-    return f"Against the tool's schema, at {place}: {first.message[:200]}"
+    # Why a call was refused is read by more people than what was in it.
+    said = first.message.replace(repr(first.instance), "the value")
+    return f"Against the tool's schema, at {place}: {said[:200]}"
 
 
 def _known(schema: Mapping[str, Any]) -> _Schema:

@@ -1,6 +1,7 @@
 """The questions of agents that wait for a person, as rows of the inbox."""
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
@@ -9,6 +10,7 @@ from agents.runs.models import InputRequest
 from agents.runs.waits import open_questions
 from foundation.access.models import PermittedQuerySet
 from foundation.access.roles import Permission
+from foundation.access.withheld import withheld
 from foundation.actors import Actor
 
 MOST = 200
@@ -16,20 +18,25 @@ MOST = 200
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One question. `is_mine`: this actor may answer it."""
+    """One question. `is_mine`: this actor may answer it. Its `words` are withheld from whoever never could."""
 
     request: InputRequest
     is_mine: bool
+    words: Any
 
 
 def questions(actor: Actor) -> list[Asked]:
-    """What is asked, the one whose time is up first foremost: two queries."""
+    """What is asked, the one whose time is up first foremost: two queries. An auditor reads it on its page."""
     rows = list(visible_questions(actor).select_related("run__agent").order_by("expires_at")[:MOST])
-    mine: set[UUID] = set()
-    if rows and actor.is_person:
+    controlled: set[UUID] = set()
+    if rows:
         answerable = _open().permitted(actor, Permission.RUN_CONTROL).filter(pk__in=[row.pk for row in rows])
-        mine = set(answerable.values_list("pk", flat=True))
-    return [Asked(row, row.pk in mine) for row in rows]
+        controlled = set(answerable.values_list("pk", flat=True))
+    return [_asked(actor, row, row.pk in controlled) for row in rows]
+
+
+def _asked(actor: Actor, row: InputRequest, may: bool) -> Asked:  # noqa: FBT001 - a fact about the row
+    return Asked(row, may and actor.is_person, row.question if may else withheld(row.question))
 
 
 def visible_questions(actor: Actor) -> PermittedQuerySet[InputRequest]:

@@ -38,6 +38,11 @@ class Item:
         return f"{self.run}.{self.step}.{self.place}"
 
     @property
+    def is_input(self) -> bool:
+        """Whether it is what came into its run."""
+        return self.step == _ASKED
+
+    @property
     def tokens(self) -> int:
         """The most tokens that its content can be."""
         return bound_of(self.content)

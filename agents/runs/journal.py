@@ -101,6 +101,16 @@ def finish_step(cursor: Cursor, place: Place, outcome: StepOutcome) -> None:
     )  # fmt: skip
 
 
+def is_tools_word(kind: str, state: str) -> bool:
+    """Whether a step's error is what the tool itself said, and so a body; a refusal is the gate's or a person's."""
+    return kind == StepKind.TOOL_CALL and state != StepState.REFUSED
+
+
+def recorded_reason(kind: str, state: str, error: str) -> str:
+    """What the record says of why a step failed: not what the tool said, which stands at the step."""
+    return "The tool's own words stand at the step." if error and is_tools_word(kind, state) else error
+
+
 def repeat_step(cursor: Cursor, place: Place, number: int) -> None:
     """Say that a step without an outcome is called once more, with the same key."""
     cursor.execute(

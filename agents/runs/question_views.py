@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
+from agents.runs.bodies import read_run
 from agents.runs.builtins.events import address_of
 from agents.runs.models import ENDED, Callback, InputRequest, InputState
 from agents.runs.question_forms import answer_of, form_of
@@ -32,6 +33,7 @@ class Question(FormPage):
         """The question."""
         rows = InputRequest.objects.select_related("run__agent", "run__session", "answered_by")
         self._question = self.found(rows, pk=address["question_id"])
+        self._reading = read_run(self.actor, self._question.run, Permission.RUN_CONTROL)
 
     def make(self, data: Any = None) -> forms.Form:
         """As the schema says."""
@@ -39,7 +41,9 @@ class Question(FormPage):
 
     def context(self) -> Mapping[str, Any]:
         """The question, and why this actor may not answer it."""
-        return {"question": self._question, "why_not": self._why_not()}
+        asked = self._question
+        shown = {"asked": self._reading.asked(asked.question), "answer": self._reading.payload(asked.answer)}
+        return {"question": asked, **shown, "why_not": self._why_not()}
 
     def _why_not(self) -> str:
         asked = self._question

@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
+from agents.runs.body_shapes import AskedField, BodyEndpoints, BodyField
 from agents.runs.models import InputRequest
 from agents.runs.waits import answer_question
 from foundation.access.roles import Permission
@@ -13,9 +14,14 @@ from foundation.api.viewsets import Read
 
 
 class QuestionShape(Shape):
-    """An agent's question. `schema` is the JSON Schema of the form, which `answer` fits."""
+    """An agent's question. `schema` is the JSON Schema of the form, which `answer` fits.
 
-    schema = serializers.JSONField()
+    The question and its form are for whoever may answer, and for auditors; the answer is for auditors.
+    """
+
+    question = AskedField(is_text=True)
+    schema = AskedField()
+    answer = BodyField(allow_null=True)
 
     class Meta:
         model = InputRequest
@@ -31,13 +37,15 @@ class Answer(Body):
     answer = serializers.DictField()
 
 
-class QuestionEndpoints(Read):
+class QuestionEndpoints(BodyEndpoints, Read):
     """What agents ask people."""
 
     rows = InputRequest.objects.select_related("run")
     shape = QuestionShape
     permission = Permission.RUN_VIEW
     filterset_fields: ClassVar[list[str]] = ["run", "state"]
+    other = Permission.RUN_CONTROL
+    mixes_runs = True
 
     @verb("post", "answer", "Answer a question", Permission.RUN_CONTROL, body=Answer)
     def answer(self, values: Any) -> InputRequest:

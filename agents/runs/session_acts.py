@@ -8,6 +8,7 @@ from django import forms
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from agents.registry.models import Agent, AgentState, AgentVersion
+from agents.runs.bodies import require_turns
 from agents.runs.models import Session
 from agents.runs.services import start_run
 from agents.runs.session_forms import ContinueForm, MoveForm, SessionForm
@@ -136,11 +137,12 @@ class Close(Act):
 class Export(Page):
     """All of a session as one JSON document; that it was read is recorded."""
 
-    permission = Permission.RUN_VIEW
+    permission = Permission.AUDIT_READ_BODIES
 
     def get(self, request: HttpRequest, session_id: UUID) -> HttpResponse:  # noqa: ARG002 - Django's signature
         """The document."""
         session = self.found(Session.objects.all(), pk=session_id)
+        require_turns(self.actor, session)
         document = export_session(actor=self.actor, session=session)
         answer = JsonResponse(document, json_dumps_params={"indent": 2, "ensure_ascii": False})
         answer.headers["Content-Disposition"] = f'attachment; filename="session-{session.id}.json"'

@@ -68,7 +68,7 @@ class SaveFile(OnSession):
 class Download(Page):
     """A file as it is, to be kept and never shown by the browser; that it was read is recorded."""
 
-    permission = Permission.RUN_VIEW
+    permission = Permission.AUDIT_READ_BODIES
 
     def get(self, request: HttpRequest, session_id: UUID, artifact_id: UUID) -> HttpResponse:  # noqa: ARG002 - Django's signature
         """The bytes."""

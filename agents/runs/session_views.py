@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db.models import Count, Exists, Max, OuterRef, Q
 from django.http import HttpRequest, HttpResponse
 
+from agents.runs.bodies import read_session
 from agents.runs.files import newest
 from agents.runs.models import ENDED, Run, Session, SessionState, Summary
 from agents.runs.session_forms import ContinueForm, FileForm, MemoryForm
@@ -86,7 +87,9 @@ class SessionPage(Page):
         """The newest turns."""
         session = self.found(Session.objects.select_related("agent__serving", "version"), pk=session_id)
         before = request.GET.get("before", "")
-        turns, older = turns_of(session, identifier_of(before) if before else None)
+        turns, older = turns_of(self.actor, session, identifier_of(before) if before else None)
+        reading = read_session(self.actor, session)
+        summaries = Summary.objects.filter(session=session).order_by("-id")[:10]
         busy = Run.objects.filter(session=session).exclude(state__in=ENDED).order_by("-id").first()
         return self.render(
             {
@@ -96,12 +99,16 @@ class SessionPage(Page):
                 "before": before,
                 "runs": Run.objects.filter(session=session).count(),
                 "busy": busy,
-                "memory": sorted(session.memory.items()),
+                "memory": [
+                    (name, {**kept, "value": reading.payload(kept.get("value"))})
+                    for name, kept in sorted(session.memory.items())
+                ],
                 "files": list(newest(session.id).values()),
-                "summaries": list(Summary.objects.filter(session=session).order_by("-id")[:10]),
+                "summaries": [(one, reading.payload(one.text)) for one in summaries],
                 "continue_form": ContinueForm(auto_id="continue_%s"),
                 "memory_form": MemoryForm(auto_id="memory_%s"),
                 "file_form": FileForm(auto_id="file_%s"),
+                "why_not_read": self.why_not(Permission.AUDIT_READ_BODIES, session.target_id),
                 "why_not_start": self._why_not_start(session, busy),
                 "why_not_control": self._why_not(session, Permission.RUN_CONTROL),
                 "why_not_move": self._why_not(session, Permission.AGENT_MANAGE),

@@ -7,6 +7,8 @@ from rest_framework.exceptions import ValidationError
 
 from agents.registry.models import Agent, AgentVersion
 from agents.runs.artifacts_api import ArtifactShape, SaveFile
+from agents.runs.bodies import require_turns
+from agents.runs.body_shapes import BodyEndpoints, ItemField, MemoryField
 from agents.runs.items import Item, items_after
 from agents.runs.models import Artifact, Session
 from agents.runs.sessions import (
@@ -57,7 +59,8 @@ class ForgetMemory(Body):
 class ItemShape(serializers.Serializer[Item]):
     """One thing in a session. `kind` is message, call, output, decision or summary; `step` 0 is a run's input.
 
-    `name` is the role of a message, else the tool, the agent or the model. `tokens` is an upper bound.
+    `name` is the role of a message, else the tool, the agent or the model. `tokens` is an upper bound. The content is
+    for auditors; that of a run's input also for whoever started the run.
     """
 
     id = serializers.CharField()
@@ -65,7 +68,7 @@ class ItemShape(serializers.Serializer[Item]):
     run = serializers.UUIDField()
     step = serializers.IntegerField()
     name = serializers.CharField()
-    content = serializers.JSONField()
+    content = ItemField()
     call_id = serializers.CharField()
     state = serializers.CharField()
     label = serializers.JSONField()  # type: ignore[assignment]  # a field
@@ -74,9 +77,9 @@ class ItemShape(serializers.Serializer[Item]):
 
 
 class MemoryShape(serializers.Serializer[Any]):
-    """The working memory: a name gives `{"value", "label"}`."""
+    """The working memory: a name gives `{"value", "label"}`. The values are for auditors."""
 
-    memory = serializers.JSONField()
+    memory = MemoryField()
 
 
 class ExportShape(serializers.Serializer[Any]):
@@ -108,7 +111,7 @@ class ItemPagination(KeysetPagination):
         return found
 
 
-class SessionEndpoints(Read):
+class SessionEndpoints(BodyEndpoints, Read):
     """Sessions of the agents that one may see."""
 
     rows = Session.objects.select_related("agent", "version")
@@ -127,7 +130,9 @@ class SessionEndpoints(Read):
         """In order, over all its runs."""
         pages = self.paginator
         found: Session = self.get_object()
-        return pages.items(self.request, found) if isinstance(pages, ItemPagination) else []
+        shown = pages.items(self.request, found) if isinstance(pages, ItemPagination) else []
+        self.readings.load({item.run for item in shown}, session=found)
+        return shown
 
     @verb("get", "memory", "Show the working memory of a session", answer=MemoryShape)
     def memory(self, _values: Any) -> Session:
@@ -159,10 +164,12 @@ class SessionEndpoints(Read):
         """It counts as untrusted."""
         return save_artifact(actor=self.actor, session=self.get_object(), **values)
 
-    @verb("get", "export", "Export a session", answer=ExportShape)
+    @verb("get", "export", "Export a session", Permission.AUDIT_READ_BODIES, answer=ExportShape)
     def export(self, _values: Any) -> dict[str, Any]:
         """The record tells that it was read."""
-        return export_session(actor=self.actor, session=self.get_object())
+        session: Session = self.get_object()
+        require_turns(self.actor, session)
+        return export_session(actor=self.actor, session=session)
 
     @verb("post", "move", "Move a session to another version", Permission.AGENT_MANAGE, body=MoveSession)
     def move(self, values: Any) -> Session:

@@ -3,6 +3,7 @@
 from rest_framework import serializers
 
 from agents.registry.models import Agent
+from agents.runs.body_shapes import AnswerField, BodyField, ErrorField, EventField, InputField
 from agents.runs.models import Event, Run, Session, Step
 from agents.runs.remit import Remit
 from foundation.api.serializers import Shape
@@ -53,7 +54,10 @@ class RunShape(Shape):
 
 
 class WholeRunShape(RunShape):
-    """A run with its input and its answer, both JSON."""
+    """A run with its input and its answer, both JSON: for auditors, and for whoever started it."""
+
+    input = InputField()
+    output = AnswerField()
 
     class Meta(RunShape.Meta):
         fields = [*RunShape.Meta.fields, "chain", "delegation", "input", "input_label", "output"]
@@ -77,7 +81,10 @@ class RemitShape(serializers.Serializer[Remit]):
 
 
 class StepShape(serializers.Serializer[Step]):
-    """One journaled entry. `verdict` is the gate's answer, `provenance` has a label for each argument."""
+    """One journaled entry. `verdict` is the gate's answer, `provenance` has a label for each argument.
+
+    `input`, `output`, and in `error` what the tool itself said, are for auditors.
+    """
 
     number = serializers.IntegerField()
     kind = serializers.CharField()
@@ -90,14 +97,14 @@ class StepShape(serializers.Serializer[Step]):
     digest = serializers.CharField()
     decision_id = serializers.UUIDField(allow_null=True)
     verdict = serializers.JSONField()
-    input = serializers.JSONField()
-    output = serializers.JSONField(allow_null=True)
+    input = BodyField()
+    output = BodyField(allow_null=True)
     label = serializers.JSONField()  # type: ignore[assignment]  # a field
     provenance = serializers.JSONField()
     usage = serializers.JSONField()
     cost = serializers.IntegerField()
     child_id = serializers.UUIDField(allow_null=True)
-    error = serializers.CharField()
+    error = ErrorField(is_text=True)
     started_at = serializers.DateTimeField()
     ended_at = serializers.DateTimeField(allow_null=True)
 
@@ -107,5 +114,5 @@ class EventShape(serializers.Serializer[Event]):
 
     number = serializers.IntegerField()
     kind = serializers.CharField()
-    data = serializers.JSONField()  # type: ignore[assignment]  # a field
+    data = EventField()  # type: ignore[assignment]  # a field
     at = serializers.DateTimeField()

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from agents.runs.models import Step, StepKind, StepState
+from foundation.access.withheld import Withheld
 from foundation.web.components.steps import StepLook, step_look
 
 LONGEST = 6_000  # characters of one body beside others; the step's own page has the whole
@@ -41,6 +42,8 @@ def name_of(step: Step) -> str:
 
 
 def shortened(value: Any) -> Any:
-    """A body as it is, or the beginning of its text if it is long."""
+    """A body as it is, or the beginning of its text if it is long; what is withheld stays so."""
+    if isinstance(value, Withheld):
+        return value
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return value if len(text) <= LONGEST else f"{text[:LONGEST]} …"

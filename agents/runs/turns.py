@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from agents.runs.bodies import Reading, read_turns
 from agents.runs.models import Run, Session, Step, StepKind, StepState, Summary
-from agents.runs.shown import LONGEST, shortened, state_of
+from agents.runs.shown import shortened, state_of
 from agents.runs.window import is_compaction
+from foundation.actors import Actor
 
 TURNS = 10  # runs on one page
 MOST_STEPS = 400
@@ -15,30 +17,37 @@ MOST_STEPS = 400
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One item. `kind` is message, call, delegation, wait or summary; `step` its number in the run."""
+    """One item. `kind` is message, call, delegation, wait or summary; `step` its number in the run.
+
+    `text`, `given`, `gave` and `problem` may be withheld from whoever looks.
+    """
 
     kind: str
     step: int
     name: str = ""
-    text: str = ""
+    text: Any = ""
     given: Any = None
     gave: Any = None
     state: str = ""
-    problem: str = ""
+    problem: Any = ""
     child: UUID | None = None
     is_untrusted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One run of the session."""
+    """One run of the session, and what came in."""
 
     run: Run
+    came_in: Any
     said: Sequence[Said]
 
 
-def turns_of(session: Session, before: UUID | None = None) -> tuple[list[Turn], UUID | None]:
-    """The newest turns (before one), oldest first, and the id to look before for older ones: three queries."""
+def turns_of(actor: Actor, session: Session, before: UUID | None = None) -> tuple[list[Turn], UUID | None]:
+    """The newest turns (before one), oldest first, and the id to look before for older ones; so many queries always.
+
+    Each is as this actor may read it.
+    """
     rows = Run.objects.filter(session=session).select_related("requester", "agent")
     if before is not None:
         rows = rows.filter(id__lt=before)
@@ -51,47 +60,57 @@ def turns_of(session: Session, before: UUID | None = None) -> tuple[list[Turn], 
     summaries: dict[UUID, list[Summary]] = {}
     for summary in Summary.objects.filter(session=session, run_id__in=[run.id for run in shown]).order_by("id"):
         summaries.setdefault(summary.run_id, []).append(summary)
-    return [Turn(run, list(_said(steps.get(run.id, []), summaries.get(run.id, [])))) for run in shown], older
+    readings = read_turns(actor, session, [run.id for run in shown])
+    turns = []
+    for run in shown:
+        reading = readings[run.id]
+        said = _said(run, reading, steps.get(run.id, []), summaries.get(run.id, []))
+        turns.append(Turn(run, reading.input(run.input), list(said)))
+    return turns, older
 
 
-def _said(steps: Sequence[Step], summaries: Sequence[Summary]) -> Iterator[Said]:
-    yield from (_summary(one) for one in summaries if one.number == 0)
+def _said(run: Run, reading: Reading, steps: Sequence[Step], summaries: Sequence[Summary]) -> Iterator[Said]:
+    yield from (_summary(reading, one) for one in summaries if one.number == 0)
     for step in steps:
         if step.kind == StepKind.MODEL_CALL:
-            yield from _messages(step)
+            yield from _messages(run, reading, step)
         else:
-            yield _call(step)
-        yield from (_summary(one) for one in summaries if one.number == step.number)
+            yield _call(reading, step)
+        yield from (_summary(reading, one) for one in summaries if one.number == step.number)
 
 
-def _messages(step: Step) -> Iterator[Said]:
+def _messages(run: Run, reading: Reading, step: Step) -> Iterator[Said]:
     if step.state in {StepState.FAILED, StepState.REFUSED, StepState.WAITING}:
         yield Said("wait", step.number, step.name, state=state_of(step), problem=step.error)
     if is_compaction(step):
         return  # the summary that it made stands where it counts
     for item in (step.output or {}).get("items", []):
         if item.get("type") == "message" and item.get("text"):
-            yield Said("message", step.number, text=str(item["text"])[:LONGEST], is_untrusted=_is_untrusted(step.label))
+            words = str(item["text"])
+            shown = words if reading.is_answer(run, step) else reading.payload(words)
+            yield Said("message", step.number, text=shortened(shown), is_untrusted=_is_untrusted(step.label))
 
 
-def _call(step: Step) -> Said:
+def _call(reading: Reading, step: Step) -> Said:
     kind = "delegation" if step.kind == StepKind.DELEGATION else "call"
     kind = "wait" if step.kind == StepKind.DECISION_WAIT else kind
     return Said(
         kind,
         step.number,
         step.name,
-        given=shortened(step.input),
-        gave=None if step.output is None else shortened(step.output),
+        given=shortened(reading.payload(step.input)),
+        gave=None if step.output is None else shortened(reading.payload(step.output)),
         state=state_of(step),
-        problem=step.error,
+        problem=reading.error(step),
         child=step.child_id,
         is_untrusted=_is_untrusted(step.label),
     )
 
 
-def _summary(summary: Summary) -> Said:
-    return Said("summary", summary.number, text=summary.text, is_untrusted=_is_untrusted(summary.label))
+def _summary(reading: Reading, summary: Summary) -> Said:
+    return Said(
+        "summary", summary.number, text=reading.payload(summary.text), is_untrusted=_is_untrusted(summary.label)
+    )
 
 
 def _is_untrusted(label: Any) -> bool:

@@ -47,8 +47,8 @@ def answer_question(*, actor: Actor, request: InputRequest, answer: Mapping[str,
     found.answered_by_id = actor.principal
     found.save(update_fields=["state", "answer", "answered_at", "answered_by"])
     record(
-        entry(actor, "question.answer", target_kind="question", target_id=found.id, target_name=found.question[:200],
-              run=found.run_id, step=found.step)
+        entry(actor, "question.answer", target_kind="question", target_id=found.id, run=found.run_id, step=found.step,
+              target_name=f"Question at step {found.step}")
     )  # fmt: skip
     _wake(found.run_id, found.id)
     return found

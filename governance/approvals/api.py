@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from agents.runs.body_shapes import AskedField, BodyEndpoints
 from foundation.access.roles import Permission
 from foundation.api.operations import operation, verb
 from foundation.api.serializers import Body, Shape
@@ -32,8 +33,9 @@ class ApprovalShape(Shape):
 
 
 class WholeApprovalShape(ApprovalShape):
-    """With the exact call, what determined the ask, and the votes."""
+    """With what determined the ask, the votes, and the exact call: for whoever may decide, and for auditors."""
 
+    arguments = AskedField()
     votes = VoteShape(many=True)
 
     class Meta(ApprovalShape.Meta):
@@ -53,12 +55,13 @@ class Deny(Body):
     reason = serializers.CharField(max_length=500)
 
 
-class ApprovalEndpoints(Read):
+class ApprovalEndpoints(BodyEndpoints, Read):
     """Asks on the agents that one may see."""
 
     rows = ApprovalRequest.objects.all()
     shape = ApprovalShape
     permission = Permission.APPROVAL_VIEW
+    other = Permission.APPROVAL_DECIDE
     filterset_fields = ["state", "risk", "run", "tool"]
 
     @operation("Show one {noun}", answer=WholeApprovalShape)

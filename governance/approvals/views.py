@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 
+from agents.runs.bodies import read_run
 from agents.runs.inbox import questions
 from foundation.access.roles import Permission
 from foundation.errors import ConflictError, InvalidError
@@ -78,7 +79,9 @@ class Approval(Page):
         """The page, with the forms as they were sent."""
         found = self.found(visible_requests(self.actor), Permission.APPROVAL_VIEW, pk=request_id)
         seen = {"digest": found.digest}
+        reading = read_run(self.actor, found.run, Permission.APPROVAL_DECIDE)
         context = {
+            "arguments": reading.asked(found.arguments),
             "ask": as_asks(self.actor, [found])[0],
             "votes": list(found.votes.select_related("principal")),
             "approve_form": ApproveForm(initial=seen, auto_id="approve_%s"),

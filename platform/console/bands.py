@@ -1,12 +1,14 @@
 """What a run and those below it wait for, in words, and what a person can do about it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models.functions import Now
 
+from agents.runs.bodies import Reading
 from agents.runs.builtins.events import address_of
 from agents.runs.models import ENDED, Callback, InputRequest, InputState, Run, RunState, Wait
 from foundation.access.roles import Permission
@@ -27,7 +29,7 @@ class Band:
     key: str
     title: str
     tone: str = "quiet"
-    words: str = ""
+    words: Any = ""
     text: str = ""
     asked: datetime | None = None
     until: datetime | None = None
@@ -38,12 +40,15 @@ class Band:
     copied: str = ""
 
 
-def bands_of(actor: Actor, runs: Iterable[Run], page: Run) -> list[Band]:
-    """The waits of these runs, `page` among them; those for approval and for a person's word stand elsewhere."""
+def bands_of(actor: Actor, runs: Iterable[Run], page: Run, readings: Mapping[UUID, Reading]) -> list[Band]:
+    """The waits of these runs, `page` among them; those for approval and for a person's word stand elsewhere.
+
+    `readings` say of each run what the actor reads of it.
+    """
     going = [run for run in runs if run.state not in ENDED]
     waiting = [run for run in going if run.state == RunState.WAITING]
     on = {run.waits_on for run in waiting if run.waits_on}
-    found = [*_questions(actor, waiting, on), *_callbacks(actor, going, on, page)]
+    found = [*_questions(actor, waiting, on, readings), *_callbacks(actor, going, on, page)]
     found += [*_budgets(actor, waiting, on, page), *_moments(waiting, page), *_pauses(page)]
     if not found and page.state == RunState.WAITING and page.waits_for == Wait.CHILD:
         found.append(
@@ -56,13 +61,14 @@ def bands_of(actor: Actor, runs: Iterable[Run], page: Run) -> list[Band]:
     return found
 
 
-def _questions(actor: Actor, waiting: list[Run], on: set[UUID]) -> Iterator[Band]:
+def _questions(actor: Actor, waiting: list[Run], on: set[UUID], readings: Mapping[UUID, Reading]) -> Iterator[Band]:
     if not any(run.waits_for == Wait.INPUT for run in waiting):
         return
     rows = InputRequest.objects.all().permitted(actor, Permission.RUN_VIEW)
     for one in rows.filter(id__in=on, state=InputState.OPEN).select_related("run__agent").order_by("expires_at"):
         yield Band(
-            key="waiting.input", tone="wait", title=f"{one.run.agent.name} asks a person", words=one.question,
+            key="waiting.input", tone="wait", title=f"{one.run.agent.name} asks a person",
+            words=readings[one.run_id].asked(one.question),
             asked=one.created_at, until=one.expires_at, then="then it goes on without", verb="Answer",
             address=f"/questions/{one.id}/",
         )  # fmt: skip

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from agents.runs.bodies import Reading, read_runs
 from agents.runs.models import Run, RunState, Step
 from agents.runs.shown import kind_of, name_of, state_of
 from foundation.access.roles import Permission
@@ -30,6 +31,7 @@ class Told:
     step: Step
     depth: int
     child: Run | None
+    reading: Reading
 
     @property
     def is_deep(self) -> bool:
@@ -60,14 +62,14 @@ class Told:
 
     @property
     def note(self) -> str:
-        """What it is about, short."""
+        """What it is about, short: the beginning of the first argument, for whoever may read it."""
         again = f" · attempt {self.step.attempt}" if self.step.attempt > 1 else ""
         if self.child is not None:
             return f"sub-agent · v{self.child.version.number}{again}"
         if self.kind == "model":
             return f"{self.step.name}{again}"
-        first = next((str(value) for value in self.step.input.values()), "")
-        return f"{first[:LONGEST_NOTE]}{again}"
+        first = next((str(value) for value in self.step.input.values()), "") if self.reading.is_auditor else ""
+        return f"{first[:LONGEST_NOTE]}{again}".removeprefix(" · ")
 
 
 class Story:
@@ -81,13 +83,21 @@ class Story:
         steps = Step.objects.filter(run_id__in=list(self._runs)).defer("output", "label", "provenance")
         for step in steps.order_by("run_id", "number")[:MOST_STEPS]:
             self._steps.setdefault(step.run_id, []).append(step)
+        self.readings = read_runs(actor, list(self._shown(run.id)), Permission.RUN_CONTROL)
         self.told = list(self._below(run.id, 1))
+
+    def _shown(self, run: UUID) -> Iterator[UUID]:
+        """A run and all that it delegated, as far as they are seen: others of its tree are not on this page."""
+        yield run
+        for step in self._steps.get(run, []):
+            if step.child_id in self._runs:
+                yield from self._shown(step.child_id)
 
     def _below(self, run: UUID, depth: int) -> Iterator[Told]:
         for step in self._steps.get(run, []):
             child = self._runs.get(step.child_id) if step.child_id else None
             key = str(step.number) if run == self.run.id else f"{run.hex}.{step.number}"
-            yield Told(key, step, depth, child)
+            yield Told(key, step, depth, child, self.readings[run])
             if child is not None:
                 yield from self._below(child.id, depth + 1)
 

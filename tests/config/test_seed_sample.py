@@ -32,6 +32,15 @@ def test_sample_is_complete(seeded: OwnDatabase) -> None:
     assert seeded.rows("SELECT count(*) FROM tools_tool WHERE state <> 'active'") == [(0,)]
 
 
+def test_the_first_to_sign_in_reads_everything(seeded: OwnDatabase) -> None:
+    """Also the bodies that elsewhere only somebody reads whom another has named."""
+    rows = seeded.rows(
+        "SELECT g.role FROM access_grant g JOIN identity_membership m ON m.principal_id = g.principal_id "
+        f"JOIN identity_user u ON u.id = m.user_id WHERE u.email = '{SAMPLE.administrator}'"
+    )
+    assert {role for (role,) in rows} == {"administrator", "operator", "auditor"}
+
+
 def test_every_mail_is_a_run(seeded: OwnDatabase) -> None:
     """Of the front agent, rehearsed, its input untrusted."""
     rows = seeded.rows(

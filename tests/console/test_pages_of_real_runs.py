@@ -21,12 +21,13 @@ FORM = {"type": "object", "properties": {"right": {"type": "boolean"}}, "require
 
 @pytest.fixture
 def look(house: Any) -> Callable[..., str]:
-    """`look(path)`: a page as the owner sees it; with `form=` it is sent, and the page after it is shown."""
+    """`look(path)`: a page as the owner sees it, an auditor too; with `form=` it is sent, the page after is shown."""
     with house.in_tenant():
         shell = shell_actor(house.organisation.id)
         owner = Principal.objects.get(pk=house.owner.principal)
         root = GrantTarget.objects.get(pk=house.organisation.id)
-        grant(actor=shell, principal=owner, role="operator", target=root)
+        for role in ("operator", "auditor"):
+            grant(actor=shell, principal=owner, role=role, target=root)
         key = create_api_key(actor=shell, principal=owner, name="console")[1]
     headers = {"Authorization": f"Bearer {key}"}
 

@@ -42,7 +42,7 @@ def test_what_tools_and_strangers_wrote_stays_text(world: World, visit: Visit):
     with tenant(world.organisation.id):
         Run.objects.filter(pk=run).update(title=HOSTILE)
     for path in (f"/runs/{run}/?step=1", f"/runs/{run}/", "/runs/", "/", "/search?q=script"):
-        page = visit(path).content.decode()
+        page = visit(path, "auditor").content.decode()
         assert "<script>alert" not in page, path
         assert "<img src=x" not in page, path
         assert "<p hx-get" not in page, path

@@ -8,14 +8,13 @@ row-level security alone keeps them apart.
 
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from django.db import connections
 from django.db.models import QuerySet
 from django.test import Client
-from drf_spectacular.generators import SchemaGenerator
 
 from foundation.access import guards
 from foundation.access import models as access
@@ -28,20 +27,13 @@ from tests.canaries import plant
 from tests.foundation.api.world import Api, World, furnish, make_organisation
 from tests.invariants.doors.addresses import address_of, path_of
 from tests.invariants.doors.bodies import bodies
-from tests.invariants.doors.routes import operations, pages, routes
-from tests.invariants.doors.seats import Seat, seat_of, undone
+from tests.invariants.doors.questions import Asked, answered, parameters, scim
+from tests.invariants.doors.routes import operations, pages
+from tests.invariants.doors.seats import Seat, seat_of
 from tests.workers import superuser
 
 SPECIES = "kanarie"  # what every canary begins with, and what is searched for
 CANARY = f"{SPECIES}-4711"
-
-
-class Asked(NamedTuple):
-    """One question and its answer."""
-
-    address: str
-    status: int
-    said: str
 
 
 @pytest.fixture(scope="module")
@@ -114,40 +106,14 @@ def questions(seat: Seat, ours: World) -> Iterator[tuple[str, Callable[[], Any]]
         if "GET" in door.methods and not set("<(\\") & set(door.pattern):
             address = address_of(door.pattern, ours) + "?" + urlencode({"q": SPECIES, "range": "all", "all": "1"})
             yield f"GET {address}", lambda a=address: seat.visit("GET", a)  # type: ignore[misc]
-    for address in scim(ours):
+    for address in scim(ours, SPECIES):
         yield f"GET {address}", lambda a=address: Client().get(  # type: ignore[misc]
             a, headers={"Authorization": f"Bearer {seat.key}"})  # fmt: skip
 
 
-def parameters() -> Iterator[tuple[str, str]]:
-    """Every parameter by which a list of the document can be narrowed."""
-    paths = SchemaGenerator().get_schema(request=None, public=True)["paths"]
-    for path, methods in paths.items():
-        for one in methods.get("get", {}).get("parameters", []):
-            if one["in"] == "query" and "{" not in path:
-                yield path, one["name"]
-
-
-def scim(ours: World) -> Iterator[str]:
-    """What a directory asks, where there is such a door."""
-    if not any(address.startswith("^scim/v2") for address, _ in routes()):
-        return
-    for kind in ("Users", "Groups"):
-        yield f"/scim/v2/{kind}"
-        yield f"/scim/v2/{kind}?" + urlencode({"filter": f'displayName co "{SPECIES}"'})
-        for name in ("people", "groups"):
-            yield f"/scim/v2/{kind}/{ours.things.get(name)}"
-
-
 def sweep(seat: Seat, ours: World) -> list[Asked]:
     """The answers to all questions; what they change is undone."""
-    asked = []
-    for what, ask in questions(seat, ours):
-        with undone():
-            answer = ask()
-            whole = b"".join(answer.streaming_content) if answer.streaming else answer.content
-            asked.append(Asked(what, answer.status_code, f"{dict(answer.items())} {whole.decode(errors='replace')}"))
-    return asked
+    return [answered(what, ask) for what, ask in questions(seat, ours)]
 
 
 def leaks(asked: list[Asked]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from agents.runs.builtins.port import Done, Over, Result, Waiting
 from agents.runs.claims import Change
-from agents.runs.journal import StepOutcome, StepRow
+from agents.runs.journal import StepOutcome, StepRow, recorded_reason
 from agents.runs.models import RunState, Step, StepState
 from agents.runs.work import Work
 from agents.runs.writer import Entries
@@ -50,7 +50,8 @@ def _tell(cursor: Cursor, work: Work, step: StepRow) -> None:
     record(
         entry(
             work.actor, f"{step.kind}.{step.state}", target_kind=step.kind, target_name=step.name,
-            outcome="ok" if good else "failed", reason=step.error, step=step.number,
+            outcome="ok" if good else "failed", step=step.number,
+            reason=recorded_reason(step.kind, step.state, step.error),
             details={"key": step.idempotency_key, "digest": step.digest, "attempt": step.attempt},
         ),
         cursor=cursor,

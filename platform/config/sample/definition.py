@@ -58,8 +58,8 @@ SAMPLE = Sample(
     sponsor="lead@northwind.example",
     front_agent="triage",
     people=(
-        # The first to sign in tries everything, approvals included.
-        Person(name="Alex Morgan", email="admin@northwind.example", roles=("administrator", "operator")),
+        # The first to sign in tries everything, approvals and the bodies that only auditors read included.
+        Person(name="Alex Morgan", email="admin@northwind.example", roles=("administrator", "operator", "auditor")),
         Person(name="Sam Okafor", email="operator@northwind.example", team_roles=("operator",)),
         Person(name="Robin Keller", email="auditor@northwind.example", roles=("auditor",)),
         Person(name="Priya Raman", email="lead@northwind.example", team_roles=("team-lead",)),

@@ -52,7 +52,7 @@ class RunPage(Page):
             "story": story,
             "is_part": request.GET.get("part") == "live",
             "event_kinds": " ".join(EVENT_KINDS),
-            "bands": bands_of(self.actor, story.rows, run),
+            "bands": bands_of(self.actor, story.rows, run, story.readings),
             "around": around(self.actor, run),
             "trace": trace_of(run),
             "remit": remit_of(run, run.version, database_now()),
@@ -73,9 +73,13 @@ class RunPage(Page):
     def _inspected(self, story: Story, told: Told | None) -> dict[str, Any]:
         """The selected step with its bodies, which the tree does without."""
         if told is None:
-            return {"told": None, "selected": ""}
+            run, reading = story.run, story.readings[story.run.id]
+            answer = run.output.get("text") or run.output if isinstance(run.output, dict) else run.output
+            return {"told": None, "selected": "", "came_in": reading.input(run.input), "answer": reading.answer(answer)}
         step = Step.objects.get(run_id=told.step.run_id, number=told.step.number)
-        return {"told": told, "step": step, "selected": told.key, "seconds": _seconds(step), "story": story}
+        bodies = {"given": told.reading.payload(step.input), "error": told.reading.error(step)}
+        bodies["gave"] = told.reading.payload(step.output)
+        return {"told": told, "step": step, "selected": told.key, "seconds": _seconds(step), "story": story, **bodies}
 
     def _asks(self, story: Story) -> list[Ask]:
         """What people are asked for in this run or below it."""

@@ -83,8 +83,10 @@ def _around_runs(actor: Actor, words: str, identifier: UUID | None) -> Iterator[
         yield Hit(f"/triggers/{trigger.id}/", "zap", trigger.name, "trigger")
     if identifier:
         questions = InputRequest.objects.all().permitted(actor, Permission.RUN_VIEW)
-        for question in questions.filter(pk=identifier):
-            yield Hit(f"/questions/{question.id}/", "message-square", question.question[:200], "question")
+        for question in questions.filter(pk=identifier).select_related("run__agent"):
+            yield Hit(
+                f"/questions/{question.id}/", "message-square", f"{question.run.agent.name} asks a person", "question"
+            )
 
 
 def _identifier(words: str) -> UUID | None:

@@ -60,7 +60,12 @@ def find(rows: PermittedQuerySet[M], actor: Actor, permission: str, **lookup: An
 
 
 def view_permission(permission: str) -> str:
-    """The permission to view what this one acts on: `run.control` needs `run.view`."""
+    """The permission to view what this one acts on: `run.control` needs `run.view`.
+
+    Whoever sees a run or a session may know of its bodies, and is told which permission shows them.
+    """
+    if permission == Permission.AUDIT_READ_BODIES:
+        return Permission.RUN_VIEW
     noun = permission.partition(".")[0]
     view = f"{noun}.view"
     return view if view in {one.value for one in Permission} else permission

@@ -74,8 +74,10 @@ def test_memory_is_read_written_and_forgotten(world: World) -> None:
     session, api = opened(world)["id"], world.api("operator")
     assert api.get(f"/sessions/{session}/memory").json() == {"memory": {}}
     noted = api.post(f"/sessions/{session}/memory", {"name": "language", "value": {"code": "fr"}}).json()["memory"]
-    assert noted["language"]["value"] == {"code": "fr"}
+    assert noted["language"]["value"] == {"withheld": "audit.read_bodies", "bytes": 14}
     assert noted["language"]["label"]["integrity"] == "trusted"
+    read = world.api("auditor").get(f"/sessions/{session}/memory").json()["memory"]
+    assert read["language"]["value"] == {"code": "fr"}
     assert api.post(f"/sessions/{session}/memory", {"name": "x", "value": "y" * 9_000}).status_code == 400
     assert api.post(f"/sessions/{session}/memory", {"name": "x", "value": "\x00"}).status_code == 400
     assert api.post(f"/sessions/{session}/memory/forget", {"name": "language"}).json() == {"memory": {}}
@@ -95,7 +97,7 @@ def test_a_file_comes_back_as_an_attachment_of_unknown_type(world: World) -> Non
     file = saved.json()
     assert (file["size"], file["media_type"]) == (len(hostile), "text/html")
     assert file["label"]["integrity"] == "untrusted"
-    answer = world.api("viewer").get(f"/artifacts/{file['id']}/content", Accept="text/html")
+    answer = world.api("auditor").get(f"/artifacts/{file['id']}/content", Accept="text/html")
     assert answer.status_code == 200, answer.content
     assert answer.content == hostile
     assert answer["Content-Type"] == "application/octet-stream"
@@ -105,7 +107,7 @@ def test_a_file_comes_back_as_an_attachment_of_unknown_type(world: World) -> Non
     assert answer["Cache-Control"] == "no-store"
     with tenant(world.organisation.id):
         assert AuditEntry.objects.filter(action="session.read_file", target_id=file["id"]).count() == 1
-    missing = world.api("viewer").get(f"/artifacts/{session}/content")
+    missing = world.api("auditor").get(f"/artifacts/{session}/content")
     assert (missing.status_code, missing.json()["status"]) == (404, 404)
 
 
@@ -161,7 +163,7 @@ def test_move_and_close(world: World) -> None:
 
 
 def test_an_export_is_one_document(world: World) -> None:
-    document = world.api("viewer").get(f"/sessions/{world.things['sessions']}/export").json()
+    document = world.api("auditor").get(f"/sessions/{world.things['sessions']}/export").json()
     assert document["format"] == "remit.session.v1"
     assert document["items"][0]["content"] == world.canary
     with tenant(world.organisation.id):
@@ -173,7 +175,7 @@ def test_sessions_of_others_do_not_exist(world: World) -> None:
     session, file, api = world.things["sessions"], world.things["artifacts"], theirs.api()
     for path in (f"/sessions/{session}/items", f"/sessions/{session}/memory", f"/sessions/{session}/files",
                  f"/sessions/{session}/export", f"/artifacts/{file}", f"/artifacts/{file}/content"):  # fmt: skip
-        answer = api.get(path)
+        answer = theirs.api("auditor").get(path)
         assert answer.status_code == 404, path
         assert world.canary not in answer.content.decode()
     assert api.post("/runs", {"session": str(session), "input": "x"}).status_code == 404

@@ -57,7 +57,7 @@ def test_a_flat_schema_needs_no_library_where_it_fits() -> None:
 def test_it_says_where_and_what() -> None:
     schema = {"type": "object", "properties": {"amount": {"type": "integer"}}}
     assert mismatch(schema, {"amount": "all"}) == (
-        "Against the tool's schema, at amount: 'all' is not of type 'integer'"
+        "Against the tool's schema, at amount: the value is not of type 'integer'"
     )
 
 

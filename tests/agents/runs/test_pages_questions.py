@@ -42,7 +42,7 @@ def test_the_answer_lets_the_run_go_on(world: World, visit: Visit):
     assert question_of(world).answer == {"right": True, "note": "I called them", "kind": "two"}
     with tenant(world.organisation.id):
         assert Run.objects.get(pk=world.things["runs"]).state == "queued"
-    assert "I called them" in visit(path, "viewer").content.decode()
+    assert "I called them" in visit(path, "auditor").content.decode()
     assert visit(path, "operator", form={"right": "true", "note": "Late"}).status_code == 422
 
 

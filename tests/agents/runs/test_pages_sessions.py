@@ -59,7 +59,7 @@ def test_what_agents_and_strangers_wrote_stays_text(world: World, visit: Visit):
     memory = {HOSTILE: {"value": HOSTILE, "label": {"integrity": "untrusted"}}}
     Session.objects.using("engine").filter(pk=world.things["sessions"]).update(title=HOSTILE, memory=memory)
     for path in (f"/sessions/{world.things['sessions']}/", "/sessions/", "/search?q=script"):
-        page = visit(path).content.decode()
+        page = visit(path, "auditor").content.decode()
         assert "alert(1)" in page, path
         for piece in ("<script>alert", "<img src=x", "<p hx-get"):
             assert piece not in page, path
@@ -86,13 +86,13 @@ def test_a_file_is_added_and_comes_back_as_it_was_and_is_never_shown(world: Worl
     with tenant(world.organisation.id):
         artifact = Artifact.objects.get(session_id=session, name="page.html")
     assert artifact.label["integrity"] == "untrusted"
-    answer = visit(f"/sessions/{session}/files/{artifact.id}", "viewer")
+    answer = visit(f"/sessions/{session}/files/{artifact.id}", "auditor")
     assert answer.content == HOSTILE.encode()
     assert answer["Content-Type"] == "application/octet-stream"
     assert answer["Content-Disposition"].startswith("attachment")
     assert "sandbox" in answer["Content-Security-Policy"]
     other = world.things["runs"]
-    assert visit(f"/sessions/{other}/files/{artifact.id}", "viewer").status_code == 404
+    assert visit(f"/sessions/{other}/files/{artifact.id}", "auditor").status_code == 404
 
 
 def test_it_is_closed_and_then_takes_nothing(world: World, visit: Visit):
@@ -106,6 +106,6 @@ def test_it_is_closed_and_then_takes_nothing(world: World, visit: Visit):
 
 
 def test_it_is_exported_whole(world: World, visit: Visit):
-    answer = visit(f"/sessions/{world.things['sessions']}/export.json", "viewer")
+    answer = visit(f"/sessions/{world.things['sessions']}/export.json", "auditor")
     assert answer.json()["session"]["id"] == str(world.things["sessions"])
     assert answer["Content-Disposition"].startswith("attachment")

@@ -5,10 +5,12 @@ import json
 import re
 from typing import Any
 
+from django.template.defaultfilters import filesizeformat
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from foundation.web.components.markup import join, visible
+from foundation.access.withheld import Withheld
+from foundation.web.components.markup import icon, join, visible
 
 LONGEST = 60_000
 MINUS = "\N{MINUS SIGN}"
@@ -16,7 +18,12 @@ _TOKEN = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:)?|\b(true|false|null)\b|(-?\d+(?:
 
 
 def payload(value: Any, label: str = "Content") -> SafeString:
-    """A body as a block: text as it is, anything else as indented JSON. Cut after 60,000 characters, and says so."""
+    """A body as a block: text as it is, anything else as indented JSON. Cut after 60,000 characters, and says so.
+
+    What is withheld is a line that says so.
+    """
+    if isinstance(value, Withheld):
+        return withheld_line(value, label)
     is_text = isinstance(value, str)
     text = value if is_text else json.dumps(value, indent=2, ensure_ascii=False, default=str)
     over = len(text) - LONGEST
@@ -41,9 +48,27 @@ def _coloured(text: str) -> SafeString:
     return mark_safe("".join(parts))  # noqa: S308 - every piece is escaped above
 
 
-def words_of(text: object) -> SafeString:
+def withheld_line(value: Withheld, label: str) -> SafeString:
+    """In the place of a body: what is withheld, how large it is, and which permission shows it."""
+    return format_html(
+        '<p class="withheld">{}<span><strong>{}</strong> is withheld: {}. '
+        "The permission <code>{}</code> shows it.</span></p>",
+        icon("lock", "small"), visible(label), filesizeformat(value.bytes), value.permission,
+    )  # fmt: skip
+
+
+def words_of(text: object, label: str = "What was said") -> SafeString:
     """What an agent or a stranger wrote, as text, set apart from what the product says."""
+    if isinstance(text, Withheld):
+        return withheld_line(text, label)
     return format_html('<blockquote class="agent-words prose" hx-ignore>{}</blockquote>', visible(text))
+
+
+def sentence(text: object, label: str = "What was said") -> SafeString:
+    """What a tool or the product says, in a paragraph of its own."""
+    if isinstance(text, Withheld):
+        return withheld_line(text, label)
+    return format_html('<p class="break">{}</p>', visible(text))
 
 
 def diff(before: str, after: str, label: str = "Changes") -> SafeString:

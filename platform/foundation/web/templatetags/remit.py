@@ -20,7 +20,7 @@ for _part in (
     quantities.ago, quantities.at, quantities.until, quantities.duration, quantities.money,
     controls.button, controls.tabs,
     charts.sparkline, charts.meter, charts.split_bar, charts.stacked_bars,
-    payloads.payload, payloads.words_of, payloads.diff,
+    payloads.payload, payloads.words_of, payloads.sentence, payloads.diff,
 ):  # fmt: skip
     register.simple_tag(_part)
 
