@@ -16,8 +16,9 @@ from psycopg import IntegrityError, OperationalError
 from psycopg.errors import DeadlockDetected, DivisionByZero
 
 from agents.runs.claims import StaleLeaseError
-from agents.runs.commits import Commit, write, write_at_once
+from agents.runs.commits import write, write_at_once
 from agents.runs.database import Sender, engine_connection
+from agents.runs.entries import Commit
 from agents.runs.journal import engine_transaction
 
 _LARGEST = 128  # commits in one transaction

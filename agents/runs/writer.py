@@ -13,8 +13,9 @@ from django.db.models.base import ModelState
 
 from agents.gate import Admission, Verdict
 from agents.runs.claims import StaleLeaseError
-from agents.runs.commits import Commit, Entries, Event, Pending, write
+from agents.runs.commits import write
 from agents.runs.committer import InterruptedRunError, commit_alone, committer, why_not
+from agents.runs.entries import Commit, Entries, Event, Pending
 from agents.runs.journal import ENGINE, StepOutcome, StepRow, engine_transaction
 from agents.runs.leases import keeper
 from agents.runs.models import Step
