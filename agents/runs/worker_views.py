@@ -17,7 +17,10 @@ SILENT_AFTER = 3  # heartbeats
 
 
 class Workers(Page):
-    """Workers with their slots, and the runs that the actor may see by what they wait for."""
+    """Workers with their slots, and the runs that the actor may see by what they wait for.
+
+    Which processes there are, by name and release, tells of the installation: that is for whoever sees all runs.
+    """
 
     permission = Permission.RUN_VIEW
     place = "runs"
@@ -25,7 +28,6 @@ class Workers(Page):
 
     def get(self, request: HttpRequest) -> HttpResponse:  # noqa: ARG002 - Django's signature
         """As it stands."""
-        self.require()
         workers = list(Heartbeat.objects.annotate(silence=Now() - F("seen_at")).order_by("-kind", "name"))
         living = [one for one in workers if one.kind == "worker" and state_of(one) != "silent"]
         busy, slots = sum(one.busy for one in living), sum(one.slots for one in living)
@@ -33,6 +35,7 @@ class Workers(Page):
         return self.render(
             {
                 "workers": [(one, state_of(one)) for one in workers],
+                "why_not": self.why_not(Permission.RUN_VIEW),
                 "living": len(living),
                 "slots": f"{busy} of {slots}",
                 "slots_note": f"{len(living)} worker{'' if len(living) == 1 else 's'}",

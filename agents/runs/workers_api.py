@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from rest_framework import serializers
 
 from agents.runs.models import Heartbeat, Run, RunState
+from foundation.access.models import permissions_on
 from foundation.access.roles import Permission
 from foundation.api.operations import operation
 from foundation.api.viewsets import Endpoints
@@ -32,7 +33,7 @@ class WorkerShape(serializers.Serializer[Heartbeat]):
 
 
 class QueueShape(serializers.Serializer[Any]):
-    """The organisation's runs that have not ended. `waiting`: how many wait for what."""
+    """The runs that have not ended, of those that the caller may see. `waiting`: how many wait for what."""
 
     queued = serializers.IntegerField()
     running = serializers.IntegerField()
@@ -41,8 +42,13 @@ class QueueShape(serializers.Serializer[Any]):
 
 
 class WorkforceShape(serializers.Serializer[Any]):
-    """All processes, and the queue of the caller's organisation."""
+    """The processes, and the queue of those runs that the caller may see.
 
+    `living`: workers that were heard of lately. Which processes there are, by name and release, is told to whoever sees
+    all runs of the organisation; to others `workers` is empty.
+    """
+
+    living = serializers.IntegerField()
     workers = WorkerShape(many=True)
     queue = QueueShape()
 
@@ -51,6 +57,7 @@ class WorkforceShape(serializers.Serializer[Any]):
 class Workforce:
     """What `WorkforceShape` shows."""
 
+    living: int
     workers: list[Heartbeat]
     queue: dict[str, Any]
 
@@ -63,12 +70,14 @@ class WorkerEndpoints(Endpoints):
 
     @operation("Show the workers and the queue")
     def show_workers(self, _values: Any) -> Workforce:
-        """The processes serve all organisations; the figures are those of one's own."""
-        self.require()
+        """The processes serve all organisations; the figures are those of the runs that one sees."""
         silence = timedelta(seconds=SILENT_AFTER * max(settings.RUN_HEARTBEAT_SECONDS, 5))
         alive = Case(When(seen_at__gt=Now() - silence, then=Value(value=True)), default=Value(value=False),
                      output_field=BooleanField())  # fmt: skip
-        return Workforce(list(Heartbeat.objects.annotate(alive=alive).order_by("kind", "name")), self._queue())
+        found: list[Any] = list(Heartbeat.objects.annotate(alive=alive).order_by("kind", "name"))
+        living = sum(one.kind == "worker" and one.alive for one in found)
+        sees_all = Permission.RUN_VIEW in permissions_on(self.actor, self.organisation_id)
+        return Workforce(living, found if sees_all else [], self._queue())
 
     def _queue(self) -> dict[str, Any]:
         runs = self.permitted(Run.objects.all()).order_by()

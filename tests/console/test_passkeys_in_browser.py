@@ -85,7 +85,7 @@ def test_a_passkey_is_made_and_signs_in(site: str, browser: Browser, email: str)
     page.get_by_role("button", name="Make the passkey").click()
     page.get_by_text("They are shown this once").wait_for()
     page.goto(f"{site}/settings/security/")
-    assert page.get_by_text("Laptop", exact=True).is_visible()
+    assert page.locator(".row-title", has_text="Laptop").is_visible()
 
     context.clear_cookies()
     page.goto(f"{site}/sign-in/passkey/")

@@ -2,7 +2,13 @@
 
 from typing import Any
 
+from django.test import Client
+
 from agents.runs.models import Run
+from foundation.access.models import Grant
+from foundation.access.services import grant
+from foundation.organisations.models import GrantTarget
+from foundation.organisations.services import create_team
 from foundation.tenancy.context import tenant
 from tests.foundation.api.fixtures import bare, world
 from tests.foundation.api.world import World
@@ -54,3 +60,25 @@ def test_the_queue_is_that_of_ones_own_organisation(world: World, bare: World) -
 
 def test_who_may_see_no_run_sees_no_worker(bare: World) -> None:
     assert bare.api("stranger").get("/workers").status_code == 403
+
+
+def test_who_sees_one_team_sees_its_figures_and_no_process(world: World) -> None:
+    beat("lively:1", "1 s")
+    with tenant(world.organisation.id):
+        shell = world.shell
+        aside = create_team(actor=shell, organisation=world.organisation, slug="aside", name="Aside", parent=None)
+        for role, target in (("approver", world.team.id), ("stranger", aside.id)):
+            Grant.objects.filter(principal=world.people[role]).delete()
+            place = GrantTarget.objects.get(pk=target)
+            grant(actor=shell, principal=world.people[role], role="viewer", target=place)
+        Run.objects.update(state="queued", waits_for="", rung_at="2026-01-01T00:00Z", ended_at=None)
+        count = Run.objects.count()
+    whole, own, elsewhere = shown(world), shown(world, "approver"), shown(world, "stranger")
+    assert (own["queue"]["queued"], elsewhere["queue"]["queued"]) == (count, 0)
+    assert own["workers"] == elsewhere["workers"] == []
+    assert own["living"] == whole["living"] == sum(one["alive"] for one in whole["workers"] if one["kind"] == "worker")
+    assert own["living"] > 0
+    page = Client().get("/workers/", headers={"Authorization": f"Bearer {world.keys['approver']}"})
+    assert page.status_code == 200
+    assert "lively:1" not in page.content.decode()
+    assert "whoever may see all runs" in page.content.decode()

@@ -20,7 +20,7 @@ class Kind(Enum):
 HANGS: dict[str, Kind] = {
     **dict.fromkeys(
         ("agents", "approvals", "artifacts", "budgets", "callbacks", "decisions", "delegations", "grants", "questions",
-         "reviews", "runs", "schedules", "sessions", "teams", "triggers"),
+         "reviews", "runs", "schedules", "sessions", "teams", "triggers", "workers"),
         Kind.TEAM,
     ),
     **dict.fromkeys(
@@ -28,7 +28,7 @@ HANGS: dict[str, Kind] = {
          "policies", "providers", "services", "tools"),
         Kind.WIDE,
     ),
-    **dict.fromkeys(("audit", "workers", "identity-providers", "single-sign-on", "invitations"), Kind.NARROW),
+    **dict.fromkeys(("audit", "identity-providers", "single-sign-on", "invitations"), Kind.NARROW),
     **dict.fromkeys(("", "api-keys", "search", "sign-out", "settings", "password", "security", "tokens", "browsers",
                      "factors"), Kind.OWN),
     "introspect": Kind.OWN,
