@@ -11,6 +11,7 @@ from foundation.identity.models import Membership, WebSession
 from foundation.identity.services import add_person, create_api_key
 from tests.foundation.api.world import Api
 from tests.foundation.identity.household import PASSWORD, Household, away, make_household
+from tests.workers import superuser
 
 
 @pytest.fixture
@@ -89,6 +90,14 @@ def test_the_page_of_a_person_does_it_too(household: Household):
     assert "Sign out everywhere here" in own.get(page).content.decode()
     assert own.post(f"{page}end-sessions/")["Location"] == page
     assert theirs.get("/settings/").status_code == 303
+
+
+def test_open_streams_look_again_at_once(household: Household):
+    with superuser() as listening:
+        listening.execute("LISTEN remit_access")
+        assert end(household).status_code == 204
+        heard = [one.payload for one in listening.notifies(timeout=10, stop_after=1)]
+    assert heard == [str(household.organisation.id)]
 
 
 def test_whoever_does_not_sign_in_here_is_no_person_of_ours(household: Household):
