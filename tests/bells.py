@@ -25,11 +25,11 @@ class Bells(Protocol):
         """How many messages no worker has seen yet."""
 
     def fall(self) -> int:
-        """The broker is gone, and comes back; how many connections broke."""
+        """The broker is gone, and comes back; how many connections of workers broke."""
 
 
 class EmbeddedBells:
-    """Those of the broker in Postgres; the ways to it are those to Postgres."""
+    """Those of the broker in Postgres."""
 
     address: str | None = None
 
@@ -58,7 +58,7 @@ class EmbeddedBells:
             ended = database.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'remit_broker'"
             ).fetchall()
-        return len(ended)
+        return min(len(ended), sum(one.connections for one in self.ways))
 
 
 def named(bells: Iterable[str | None]) -> set[UUID]:
@@ -68,7 +68,7 @@ def named(bells: Iterable[str | None]) -> set[UUID]:
 
 @contextmanager
 def unheard(bells: Bells) -> Iterator[None]:
-    """No worker hears a bell while the block runs."""
+    """No worker hears a bell while the block runs; whatever else it does, it goes on doing."""
     ways = [one for one in bells.ways if one.flows]
     for one in ways:
         one.stall()

@@ -101,6 +101,8 @@ class Storm:
         is_grave = fault in {"kill", "stall"}
         if is_grave and not (all(one.flows for one in self.proxies) and self.heard() == len(self.workers)):
             return None
+        if fault == "loss of the broker" and not any(one.connections for one in self.bells.ways):
+            return None
         few = min(_FEW, max(1, len(self.open_runs()) // len(self.workers)))
         able = [one for one in range(len(self.workers)) if len(self.intended(one)) >= few]
         if fault == "cut":
@@ -161,11 +163,13 @@ class Storm:
 
     def _cut(self, worker: int, _: Sequence[Call]) -> int:
         """How many connections broke."""
-        return self.proxies[worker].cut()
+        return self.proxies[worker].cut() + self.bells.ways[worker].cut()
 
     def _stall(self, worker: int, _: Sequence[Call]) -> int:
         """How many connections hang."""
-        self.proxies[worker].stall(self.chance.uniform(0.5, 1.5) * LEASE)
+        seconds = self.chance.uniform(0.5, 1.5) * LEASE
+        self.proxies[worker].stall(seconds)
+        self.bells.ways[worker].stall(seconds)
         return self.proxies[worker].connections
 
     def _lose_bells(self, *_: object) -> int:
@@ -262,18 +266,20 @@ def storm(
         house.model.answers = {"worker": [*wishes, says("Done.")]}
         assert cluster.port is not None
         proxies = [stack.enter_context(Proxy(cluster.port)) for _ in workers]
+        bells = bells or EmbeddedBells([stack.enter_context(Proxy(cluster.port)) for _ in workers])
         made = []
         for number, (proxy, added) in enumerate(zip(proxies, workers, strict=True)):
             place = folder / f"worker-{number}"
             place.mkdir()
             way = through(cluster.environment(), "127.0.0.1", proxy.port)
-            made.append(Worker(place, house.model.url.split("/")[2], **(way | dict(added))))
+            broker = through({"BROKER_URL": bells.address or way["BROKER_URL"]}, "127.0.0.1", bells.ways[number].port)
+            made.append(Worker(place, house.model.url.split("/")[2], **(way | broker | dict(added))))
         for worker in made:
             stack.callback(worker.kill)
             worker.start()
         watch = stack.enter_context(Watch())
-        place = Storm(house, cluster, made, proxies, [], bells or EmbeddedBells(proxies), barrier, watch, seed)
-        # Else whoever came first would take them all.
+        place = Storm(house, cluster, made, proxies, [], bells, barrier, watch, seed)
+        # Else the first one would take them all.
         place.until(lambda: place.heard() == len(made), 90)
         place.runs = [house.start(f"run {number}") for number in range(runs)]
         yield place

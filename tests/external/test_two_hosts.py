@@ -3,14 +3,16 @@
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agents.runs.models import StepState
 from config.launch.cluster import Cluster
+from tests.barriers import Barrier, Call
 from tests.clusters import own_cluster, through
 from tests.hosts import Host, other_host
 from tests.houses import House
@@ -43,6 +45,11 @@ class Hosts:
     there: Host
     near: Worker
     far: Worker
+    barrier: Barrier
+
+    def at_work(self, worker: Worker) -> list[Call]:
+        """The calls that this worker has in flight, kept so by the barrier."""
+        return self.barrier.halted(worker.process.pid if worker.process else 0)
 
     def standing(self) -> object:
         """For whoever wonders why it takes so long."""
@@ -72,8 +79,8 @@ def hosts(monkeypatch: pytest.MonkeyPatch, make_house: Any, say: Any, call: Any,
         near, far = workers
         far.command = there.inside(*far.command)
         # Each host has a model on its own loopback.
-        with Proxy(port, there.listen(port)):
-            yield Hosts(house, cluster, there, near, far)
+        with Proxy(port, there.listen(port)), Barrier(house.witness) as barrier:
+            yield Hosts(house, cluster, there, near, far, barrier)
             for worker in workers:
                 worker.kill()
 
@@ -101,23 +108,29 @@ def test_two_hosts_share_the_runs_and_survive_the_loss_of_one(hosts: Hosts) -> N
     with superuser() as database:
         until(lambda: len(database.execute("SELECT FROM runs_heartbeat WHERE kind = 'worker'").fetchall()) == 2, 40,
               hosts.standing)  # fmt: skip
+        hosts.barrier.close_at(RUNS)
         runs = [house.start(f"run {number}") for number in range(RUNS)]
-        until(lambda: len(house.lines()) > RUNS, 60, hosts.standing)
+        until(lambda: hosts.at_work(hosts.near) and hosts.at_work(hosts.far), 60, hosts.standing)
         workers = database.execute("SELECT worker, count(*) FROM runs_run WHERE worker <> '' GROUP BY 1").fetchall()
-    print(f"\nwhen half was done: {workers}")
+    print(f"\nwhen a third was done: {workers}")
     assert len(workers) == 2, "both take part"
     # The cable is pulled while the worker there is at work; what it holds is taken over.
     hosts.there.pull()
+    cut_off = hosts.at_work(hosts.far)
+    hosts.barrier.open()
     pulled = time.monotonic()
     until(lambda: all(house.is_over(run) or house.read(run).waits_for == "person" for run in runs), 60, hosts.standing)
     print(f"all ended or in doubt {time.monotonic() - pulled:.1f} s after the cable was pulled")
     hosts.there.plug()
-    check(hosts, runs)
+    check(hosts, runs, cut_off)
 
 
-def check(hosts: Hosts, runs: list[Any]) -> None:
-    """The worker that comes back changes nothing; doubts are few; no effect is repeated."""
+def check(hosts: Hosts, runs: list[Any], cut_off: Sequence[Call]) -> None:
+    """The worker that comes back changes nothing; the effects that it had begun are in doubt, others few."""
     house = hosts.house
+    unknown = {step.idempotency_key for run in runs for step in house.steps(run) if step.state == StepState.UNKNOWN}
+    assert cut_off, "it had calls in flight"
+    assert {call.key for call in cut_off if call.effect == "effect"} <= unknown
     before = {run.id: (house.read(run).state, house.read(run).fence) for run in runs}
     late = house.start("late")
     until(lambda: house.is_over(late), 30, hosts.standing)
