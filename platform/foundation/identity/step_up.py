@@ -1,6 +1,6 @@
 """Dangerous acts want a recent sign-in: whoever finds a browser open cannot make a key or an administrator."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from http import HTTPStatus
 from urllib.parse import urlencode
 
@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from foundation.actors import Actor, AuthenticationMethod
 from foundation.errors import InvalidError
+from foundation.instants import database_now
 
 STEP_UP = "/sign-in/again/"
 FRESH = timedelta(minutes=10)
@@ -46,8 +47,8 @@ def require_fresh(actor: Actor) -> None:
 
 
 def is_fresh(actor: Actor) -> bool:
-    """Whether the person has signed in, or confirmed it, within `FRESH`."""
-    return actor.authenticated_at is not None and datetime.now(UTC) - actor.authenticated_at < FRESH
+    """Whether the person has signed in, or confirmed it, within `FRESH`, by the database's clock."""
+    return actor.authenticated_at is not None and database_now() - actor.authenticated_at < FRESH
 
 
 def to_step_up(request: HttpRequest) -> HttpResponse:
