@@ -185,7 +185,7 @@ class Storm:
         runs = {run_of(call) for call in pinned}
         for run in [*runs, *runs]:
             advance_run.delay(str(run))
-        self.until(lambda: not self.bells.unread(), 10)
+        self.until(lambda: not self.bells.unread(), 30)
         return len(runs)
 
     def _break(self, *_: object) -> int:
