@@ -124,15 +124,17 @@ class Storm:
     def strike_first(self, coming: list[str]) -> bool:
         """Strike with the first of these faults that can, and take it away; whether one could."""
         for place, fault in enumerate(coming):
-            if (worker := self.victim(fault)) is not None:
-                self.strike(coming.pop(place), worker)
+            worker = self.victim(fault)
+            # Meanwhile another worker may have taken over what was in flight.
+            if worker is not None and (in_flight := self.intended(worker)):
+                self.strike(coming.pop(place), worker, in_flight)
                 return True
         return False
 
-    def strike(self, fault: str, worker: int) -> None:
+    def strike(self, fault: str, worker: int, in_flight: Sequence[Call]) -> None:
         """Let one thing go wrong in the midst of the work: some calls are kept in flight, while others pass."""
         # Before and after their line, of either kind: whatever there is.
-        pinned = sorted(self.intended(worker), key=lambda call: (call.at, call.effect))
+        pinned = sorted(in_flight, key=lambda call: (call.at, call.effect))
         pinned = pinned[:: max(1, len(pinned) // _MOST)]
         self.barrier.pin(pinned, _PASSING)
         enough = len(self.barrier.written) + self.chance.randrange(_PASSING)
@@ -142,8 +144,8 @@ class Storm:
             "bells lost": self._lose_bells, "bells rung twice": self._ring_twice, "loss of the broker": self._break,
         }[fault](worker, pinned)  # fmt: skip
         halted = set(self.barrier.halted()) | set(self.barrier.lost)
-        in_flight = sum(call in halted for call in pinned)
-        self.struck.append(Struck(fault, worker, in_flight, broken, time.monotonic() - self.began))
+        kept = sum(call in halted for call in pinned)
+        self.struck.append(Struck(fault, worker, kept, broken, time.monotonic() - self.began))
         self.barrier.open()
 
     def _kill(self, worker: int, pinned: Sequence[Call]) -> int:
@@ -185,7 +187,7 @@ class Storm:
         runs = {run_of(call) for call in pinned}
         for run in [*runs, *runs]:
             advance_run.delay(str(run))
-        self.until(lambda: not self.bells.unread(), 10)
+        self.until(lambda: not self.bells.unread(), 30)
         return len(runs)
 
     def _break(self, *_: object) -> int:

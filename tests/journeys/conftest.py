@@ -165,7 +165,8 @@ class Installation:
         return self.rows("SELECT count(*) FROM runs_run WHERE state IN ('queued', 'running', 'waiting')")[0][0] == 0
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """One that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -175,7 +176,7 @@ def _free_port() -> int:
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """One that has started, with the sample; stopped with the module."""
-    made = Installation(tmp_path_factory.mktemp("journey") / "var", _free_port())
+    made = Installation(tmp_path_factory.mktemp("journey") / "var", free_port())
     try:
         made.up()
         yield made
