@@ -137,7 +137,7 @@ def heard(asked: list[Asked], canary: str) -> set[str]:
 def test_no_answer_to_anybody_else_holds_a_body(ours: World, role: str) -> None:
     asked = sweep(seat_of(ours, role), ours)
     assert len(asked) > 400
-    assert sum(one.status == 200 for one in asked) > 300
+    assert sum(one.status == 200 for one in asked) > 200
     assert [one.address for one in asked if one.status >= 500] == []
     assert heard(asked, BODY) == set()
     approval, question = ours.things["approvals"], ours.things["questions"]
