@@ -183,9 +183,9 @@ def test_a_decision_by_keyboard_alone(world: World, site: str, browser: Browser,
     page.wait_for_url(f"{site}/runs/{world.things['runs']}/")
     page.locator(".wf-row").nth(1).click()
     page.wait_for_url("**/?step=1")
-    page.locator("#inspector").get_by_text("Exact call").wait_for()
+    page.locator("#inspector").get_by_text("Exact call", exact=True).wait_for()
     page.go_back()
-    page.locator("#inspector").get_by_text("What came in").wait_for()
+    page.locator("#inspector").get_by_role("heading", name="What came in").wait_for()
     context.close()
 
 
@@ -197,7 +197,7 @@ def test_without_script_lists_filters_and_forms_work(world: World, site: str, br
     page.get_by_role("link", name="In flight").click()
     page.get_by_role("link", name=world.canary).first.click()
     page.get_by_role("link", name="papers.search").first.click()
-    page.get_by_text("Exact call").wait_for()
+    page.get_by_text("Exact call", exact=True).wait_for()
     page.get_by_role("button", name="Stop…").click()
     page.get_by_text("does not go on again").wait_for()
     page.get_by_role("button", name="Stop the run").click()
