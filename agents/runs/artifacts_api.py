@@ -10,6 +10,7 @@ from rest_framework import serializers
 from rest_framework.renderers import BaseRenderer
 from rest_framework.response import Response
 
+from agents.runs.bodies import require_turns
 from agents.runs.files import LARGEST_FILE, UNKNOWN_TYPE
 from agents.runs.models import Artifact
 from agents.runs.sessions import read_artifact
@@ -99,6 +100,7 @@ class ArtifactEndpoints(Read):
     def content(self, _values: Any) -> Response:
         """As an attachment of unknown type: what is in it is anybody's. The record tells that it was read."""
         found: Artifact = self.get_object()
+        require_turns(self.actor, found.session)
         headers = {
             "Content-Disposition": f"attachment; filename*=UTF-8''{quote(found.name, safe='')}",
             "Content-Security-Policy": "default-src 'none'; sandbox",

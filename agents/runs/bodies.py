@@ -2,7 +2,8 @@
 
 Bodies are a run's input and output, the input, the output and a tool's own error of its steps, what a session keeps,
 what people and programs answered it. Whoever holds `audit.read_bodies` on the run's agent reads all of them. Whoever
-started a run reads its input and its answer, if it was not made from somebody else's. Everything else is metadata.
+started a run reads its input and its answer, if it was not made from somebody else's, nor by what a stranger sent to a
+trigger. Everything else is metadata.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -27,7 +28,9 @@ from foundation.audit.record import entry, record
 from foundation.instants import database_now
 
 ONCE_IN = timedelta(hours=1)
+TRIGGERED = "trigger"  # the source of runs that somebody outside has started, by what they sent
 _READ = Permission.AUDIT_READ_BODIES
+_LINE = ("pk", "requester_id", "former_id", "parent_id", "relation", "source", "organisation_id")
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 
 
@@ -76,7 +79,7 @@ def readings_of(actor: Actor, runs: Collection[UUID], other: Permission | None =
     audited = _holding(actor, _READ, runs)
     also = _holding(actor, other, runs) if other else frozenset()
     own = rows.filter(requester_id=actor.principal, parent=None) if actor.principal else rows.none()
-    known = {run.pk: _own(run) for run in own.only("pk", "requester_id", "former_id", "relation", "organisation_id")}
+    known = {run.pk: _own(run) for run in own.only(*_LINE)}
     return {
         run: Reading(run in audited, *known.get(run, (False, False)), holds_other=run in also) for run in runs
     }  # fmt: skip
@@ -85,8 +88,7 @@ def readings_of(actor: Actor, runs: Collection[UUID], other: Permission | None =
 def read_runs(actor: Actor, runs: Collection[UUID], other: Permission | None = None) -> dict[UUID, Reading]:
     """The same for whoever is about to be shown them: what is read as an auditor is recorded."""
     found = readings_of(actor, runs, other)
-    audited = [run for run, reading in found.items() if reading.is_auditor]
-    note_reading(actor=actor, kind="run", things=audited)
+    note_reading(actor=actor, kind="run", things=[run for run, one in found.items() if _is_noted(actor, one)])
     return found
 
 
@@ -96,8 +98,8 @@ def read_run(actor: Actor, run: Run, other: Permission | None = None) -> Reading
 
 
 def read_session(actor: Actor, session: Session) -> Reading:
-    """What an actor reads of all that a session keeps; recorded."""
-    reading = Reading(is_auditor=_READ in permissions_on(actor, session.target_id))
+    """What an actor reads of all that a session keeps, whichever of its agents has put it there; recorded."""
+    reading = Reading(is_auditor=_READ in permissions_on(actor, session.target_id) and _reads_turns(actor, session))
     if reading.is_auditor:
         note_reading(actor=actor, kind="session", things=[session.pk])
     return reading
@@ -106,15 +108,14 @@ def read_session(actor: Actor, session: Session) -> Reading:
 def read_turns(actor: Actor, session: Session, runs: Collection[UUID]) -> dict[UUID, Reading]:
     """What an actor reads of runs of a session; recorded as one reading of the session."""
     found = readings_of(actor, runs)
-    if any(reading.is_auditor for reading in found.values()):
+    if any(_is_noted(actor, reading) for reading in found.values()):
         note_reading(actor=actor, kind="session", things=[session.pk])
     return found
 
 
 def require_turns(actor: Actor, session: Session) -> None:
     """Refuse whoever may not read every turn of a session: other agents may have had it before. Raises RefusedError."""
-    turns = [run.pk for run in turns_of(session.pk, light=True)]
-    if not all(reading.is_auditor for reading in readings_of(actor, turns).values()):
+    if not _reads_turns(actor, session):
         raise RefusedError(_READ, session.target_id)
 
 
@@ -136,6 +137,16 @@ def note_reading(*, actor: Actor, kind: str, things: Iterable[UUID]) -> None:
             for one in sorted(left)
         )
     )  # fmt: skip
+
+
+def _reads_turns(actor: Actor, session: Session) -> bool:
+    turns = [run.pk for run in turns_of(session.pk, light=True)]
+    return all(reading.is_auditor for reading in readings_of(actor, turns).values())
+
+
+def _is_noted(actor: Actor, reading: Reading) -> bool:
+    # Whoever makes a service's key is the service: what it reads of its own is in the record too.
+    return reading.is_auditor or (actor.kind is ActorKind.SERVICE and reading.is_own_answer)
 
 
 def _noted(actor: Actor, kind: str, things: Collection[UUID]) -> set[UUID | None]:
@@ -160,10 +171,12 @@ def _holding(actor: Actor, permission: Permission, runs: Collection[UUID]) -> fr
 def _own(run: Run) -> tuple[bool, bool]:
     """Whether the input and the answer of a run are its requester's own: not if it goes back to somebody else's run."""
     here, input_is_own = run, run.relation != Relation.HANDOVER
+    if run.source == TRIGGERED:
+        return False, False
     while here.former_id is not None:
-        here = Run.objects.only("pk", "requester_id", "former_id", "parent_id", "relation").get(pk=here.former_id)
+        here = Run.objects.only(*_LINE).get(pk=here.former_id)
         # What an agent that handed over wrote to the next one is no person's own, in copies neither.
         input_is_own &= here.relation != Relation.HANDOVER
-        if here.requester_id != run.requester_id or here.parent_id is not None:
+        if here.requester_id != run.requester_id or here.parent_id is not None or here.source == TRIGGERED:
             return False, False
     return input_is_own, True

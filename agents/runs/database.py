@@ -18,7 +18,7 @@ from psycopg.pq.abc import PGresult
 from psycopg_pool import ConnectionPool
 
 from agents.runs.journal import ENGINE
-from foundation.persistence import POOL
+from foundation.persistence import POOL, connect_no_more
 
 _MOST = 4  # a process has one leader at a time; the others are spare
 
@@ -60,6 +60,8 @@ def engine_pool() -> ConnectionPool[Connection[tuple[object, ...]]]:
             )
             # While its threads still run: from Python 3.13 on, one that is found open at the very end waits in vain.
             atexit.register(found.close)
+            # What is registered last is called first.
+            atexit.register(connect_no_more)
         return found
 
 

@@ -4,6 +4,7 @@ Most schemas are flat: an object of named values with plain types. That argument
 whatever is in any doubt is looked at by the library, which also finds the words.
 """
 
+import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -46,10 +47,21 @@ def mismatch(schema: Mapping[str, Any], arguments: dict[str, Any]) -> str:
         return f"The tool's schema cannot be used ({type(error).__name__}): ask whoever runs the tool."
     if first is None:
         return ""
-    place = ".".join(map(str, first.path)) or "the arguments"
-    # Why a call was refused is read by more people than what was in it.
-    said = first.message.replace(repr(first.instance), "the value")
-    return f"Against the tool's schema, at {place}: {said[:200]}"
+    return f"Against the tool's schema, at {_place(schema, first)}: {_words(first)}"
+
+
+def _place(schema: Mapping[str, Any], error: jsonschema.ValidationError) -> str:
+    """Where, as far as the schema itself names it: other names are the model's words."""
+    here = next(iter(error.path), None)
+    declared = schema.get("properties")
+    return str(here) if isinstance(declared, dict) and here in declared else "the arguments"
+
+
+def _words(error: jsonschema.ValidationError) -> str:
+    """What is asked, and nothing of what was there: more people read why a call was refused than its arguments."""
+    if error.validator == "required":
+        return error.message
+    return f"{error.validator} must be {json.dumps(error.validator_value, ensure_ascii=False)}"[:200]
 
 
 def _known(schema: Mapping[str, Any]) -> _Schema:

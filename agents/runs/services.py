@@ -50,7 +50,7 @@ def start_run(
         # After the session is locked: whoever submitted the same at this moment has committed by now.
         former = Run.objects.filter(organisation_id=agent.organisation_id, submission=submission).first()
         if former is not None:
-            return _same(former, agent, input)
+            return _same(former, actor, agent, input)
     if session is not None:
         _refuse_busy(session)
     version = version or agent.serving
@@ -85,7 +85,7 @@ def start_run(
             )  # fmt: skip
     except IntegrityError:
         # Somebody else submitted the same at this moment: theirs is the run.
-        return _same(Run.objects.get(organisation=organisation, submission=submission), agent, input)
+        return _same(Run.objects.get(organisation=organisation, submission=submission), actor, agent, input)
     Event.objects.create(run_id=run.id, number=1, organisation=organisation, kind="run.queued", data={})
     record(
         entry(actor, "run.start", target_kind="run", target_id=run.id, target_name=run.title, run=run.id,
@@ -127,8 +127,9 @@ def _begin_turn(session: Session, asked: Label) -> None:
     Session.objects.filter(pk=session.pk).update(label=seen.join(asked).as_json(), turns=begun + 1)
 
 
-def _same(former: Run, agent: Agent, given: str | dict[str, Any]) -> Run:
-    if former.agent_id != agent.id or former.input != given:
+def _same(former: Run, actor: Actor, agent: Agent, given: str | dict[str, Any]) -> Run:
+    # Whoever else sends the same is not told that it is the same: the input is not theirs to read.
+    if former.requester_id != actor.principal or former.agent_id != agent.id or former.input != given:
         raise ConflictError("Something else was submitted under this key: use another one.")
     return former
 

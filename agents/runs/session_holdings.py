@@ -8,6 +8,7 @@ from uuid import UUID
 from django import forms
 from django.http import HttpRequest, HttpResponse
 
+from agents.runs.bodies import require_turns
 from agents.runs.files import UNKNOWN_TYPE
 from agents.runs.models import Artifact, Session
 from agents.runs.session_acts import OnSession
@@ -74,6 +75,7 @@ class Download(Page):
         """The bytes."""
         rows = Artifact.objects.select_related("blob").defer("blob__content")
         artifact = self.found(rows, pk=artifact_id, session_id=session_id)
+        require_turns(self.actor, artifact.session)
         answer = HttpResponse(read_artifact(actor=self.actor, artifact=artifact), content_type=UNKNOWN_TYPE)
         answer.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(artifact.name, safe='')}"
         answer.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"

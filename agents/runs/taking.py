@@ -1,6 +1,7 @@
 """Taking runs: many leases with one statement, and with them all that the rows say of each run."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
@@ -8,6 +9,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import psycopg
+import structlog
 from django.db import models
 from django.db.models.base import ModelState
 
@@ -15,6 +17,8 @@ from agents.runs.claims import Lease
 from agents.runs.database import engine_pool
 from agents.runs.journal import ENGINE
 from agents.runs.models import Run, Session, Step
+
+log = structlog.get_logger(__name__)
 
 _Row = TypeVar("_Row", bound=models.Model)
 
@@ -80,7 +84,8 @@ UPDATE runs_run r SET {_leased(_GIVEN.format("worker"), _GIVEN.format("lease"))}
 RETURNING r.*
 """  # noqa: S608 - names of ours
 TAKEN_ROWS = """
-(SELECT json_agg(json_build_array(t.deadline <= clock_timestamp(), row_to_json(t), row_to_json(s)) ORDER BY t.id)
+(SELECT json_agg(json_build_array(t.deadline <= clock_timestamp(), row_to_json(t)::text, row_to_json(s)::text)
+    ORDER BY t.id)
 FROM taken t JOIN runs_session s ON s.id = t.session_id)
 """
 
@@ -101,9 +106,18 @@ def take(worker: str, lease_seconds: float, runs: Sequence[UUID] = (), more: int
         return _take(values)
 
 
-def taken_with(rows: Iterable[Any]) -> list[Taken]:
-    """The runs that a batch has taken, as TAKEN_ROWS tells of them."""
-    return [_taken(late, _told(Run, run), _told(Session, session), []) for late, run, session in rows]
+def taken_with(rows: Iterable[tuple[bool, str, str]]) -> list[Taken]:
+    """The runs that a batch has taken, as TAKEN_ROWS tells of them.
+
+    It never raises: the batch is committed. One that cannot be read is left to its lease, which runs out.
+    """
+    taken = []
+    for late, run, session in rows:
+        try:
+            taken.append(_taken(late, _told(Run, run), _told(Session, session), []))
+        except Exception:
+            log.exception("a run that was taken cannot be read")
+    return taken
 
 
 def read(taken: Taken) -> Taken:
@@ -140,7 +154,9 @@ def _taken(is_late: bool, run: Run, session: Session, steps: list[Step]) -> Take
     return Taken(lease, run, session, steps, is_read=len(steps) >= run.steps_written)
 
 
-def _told(model: type[_Row], values: Mapping[str, Any]) -> _Row:
+def _told(model: type[_Row], text: str) -> _Row:
+    # As psycopg reads JSON: whole numbers of any size stay what they are.
+    values = json.loads(text)
     return _made(model, [_value(one, values[str(one.column)]) for one in model._meta.concrete_fields])
 
 

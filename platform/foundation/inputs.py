@@ -65,15 +65,29 @@ def checked_number(value: int, lowest: int, highest: int, field: str) -> int:
     return value
 
 
+_HUGE = 10**308
+
+
 def checked_json(value: Any, largest: int, field: str) -> Any:
     """Values that are JSON, of at most so many bytes."""
     try:
         written = json.dumps(value, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise InvalidError(f"The {field} are no JSON: {error}.", field) from error
+    if _has_huge(value):
+        raise InvalidError(f"A number in the {field} has more than 308 digits: write it as text.", field)
     whole = json.dumps(value, ensure_ascii=False)
     if plain_text(whole) != whole:
         raise InvalidError(f"There is half a character (a lone surrogate) in the {field}: take it out.", field)
     if len(written) > largest or "\\u0000" in written:
         raise InvalidError(f"The {field} exceed {largest} bytes or hold a NUL character: make them smaller.", field)
     return value
+
+
+def _has_huge(value: Any) -> bool:
+    """Whether a whole number in it is larger than any number with a point can be: many programs cannot read it."""
+    if isinstance(value, dict):
+        return any(map(_has_huge, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_has_huge, value))
+    return isinstance(value, int) and abs(value) > _HUGE

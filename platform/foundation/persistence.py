@@ -14,8 +14,13 @@ from psycopg import Connection, OperationalError
 _AGAIN = 0.1  # seconds between two attempts
 _PATIENCE = 60.0  # seconds; whoever asks the pool after that has it begin anew
 _over = threading.Event()
-# Else a pool that closes with the process would wait for its own attempts.
+# Where nothing else says so.
 atexit.register(_over.set)
+
+
+def connect_no_more() -> None:
+    """The process ends: a pool that closes would wait for its own attempts."""
+    _over.set()
 
 
 class PersistentConnection(Connection[tuple[object, ...]]):

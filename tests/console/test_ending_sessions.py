@@ -49,8 +49,8 @@ def test_whoever_belongs_here_alone_is_signed_out_everywhere(household: Househol
     assert sessions(household) == 0
     assert not Session.objects.filter(session_key=theirs.session.session_key).exists()
     told = household.entries("person.end_session")[-1]
-    assert (told.target_id, told.actor_name) == (household.member.user_id, "Owner")
-    assert told.details == {"everywhere": True}
+    assert (told.target_id, told.actor_name) == (household.member.principal_id, "Owner")
+    assert told.details == {}
 
 
 def test_whoever_belongs_elsewhere_too_stays_signed_in_there(household: Household):
@@ -67,7 +67,24 @@ def test_whoever_belongs_elsewhere_too_stays_signed_in_there(household: Househol
     client.post("/organisation/", {"organisation": str(household.organisation.id)})
     assert actor_of_session(client.session).organisation == other.organisation.id
     assert sessions(household) == 1
-    assert household.entries("person.end_session")[-1].details == {"everywhere": False}
+    assert household.entries("person.end_session")[-1].details == {}, "it is told of no other organisation"
+
+
+def test_what_was_meant_for_the_one_does_not_land_in_the_other(household: Household):
+    other = make_household("Elsewhere")
+    with other.in_tenant():
+        email = household.user(household.member).email
+        add_person(actor=other.shell, organisation=other.organisation, email=email, name="Guest")
+    client = sign_in(household, household.member)
+    client.post("/organisation/", {"organisation": str(household.organisation.id)})
+    assert end(household).status_code == 204
+    answer = client.post("/settings/keys/", {"name": "Meant for the first"})
+    assert answer.status_code == 409
+    assert "signed out of the organisation" in answer.content.decode()
+    assert actor_of_session(client.session).organisation == other.organisation.id
+    assert [one.outcome for one in other.entries("access.refuse")] == ["denied"]
+    assert client.get("/settings/").status_code == 200
+    assert client.post("/settings/keys/", {"name": "Meant for this"}).status_code != 409
 
 
 def test_who_proves_anew_who_it_is_may_come_back(household: Household):

@@ -14,7 +14,7 @@ from foundation.access.guards import RefusedError, UnknownError
 from foundation.actors import Actor, AuthenticationMethod
 from foundation.audit.record import entry, record_refusal
 from foundation.errors import ConflictError, InvalidError
-from foundation.identity.authentication import actor_of_key, actor_of_session
+from foundation.identity.authentication import ORGANISATION_KEY, actor_of_key, actor_of_session
 from foundation.identity.lookups import see_as_user
 from foundation.identity.refusals import anonymous
 from foundation.identity.requests import address_of, bearer_token, request_id_of
@@ -24,6 +24,7 @@ from foundation.tenancy.context import enter
 # The first never ask the database; the pages of sign-in and the doors for signed calls open transactions of their own,
 # because what they count and record must outlive a refusal.
 WITHOUT_ACTOR = ("/healthz", "/readyz", "/static/", "/.well-known/")
+_READING = {"GET", "HEAD", "OPTIONS"}
 WITHOUT_TENANT = re.compile(r"/sign-in/.*|/api/v1/[a-z-]+/[^/]+/call|/api/v1/token", re.DOTALL)
 
 
@@ -57,7 +58,10 @@ class ActorMiddleware:
             return self._get_response(request)
         given.actor = _authenticate(request)
         alone = WITHOUT_TENANT.fullmatch(request.path_info) is not None
-        response = self._get_response(request) if alone else self._answer(given)
+        if not alone and _moves(given):
+            response = self._refuse_moved(given)
+        else:
+            response = self._get_response(request) if alone else self._answer(given)
         if response.status_code == HTTPStatus.FORBIDDEN or given.refusal:
             _record_refusal(given, response)
         return response
@@ -79,6 +83,16 @@ class ActorMiddleware:
                     response.status_code = HTTPStatus.CONFLICT
                 return response
         return None
+
+    def _refuse_moved(self, request: ActorRequest) -> HttpResponse:
+        error = ConflictError(
+            "This browser was signed out of the organisation that the page belonged to, and is in another one now. "
+            "Nothing was done: look where you are, and do it there if you want to."
+        )
+        note_refusal(request, error)
+        response = response_for_exception(request, BadRequest(str(error)))
+        response.status_code = HTTPStatus.CONFLICT
+        return response
 
     def _step_up(self, request: HttpRequest, exception: StaleSignInError) -> HttpResponse:
         note_refusal(request, exception)
@@ -109,6 +123,18 @@ def _authenticate(request: HttpRequest) -> Actor:
     # Django's own mark for a request that carries no ambient authority (as its test client sets it).
     setattr(request, "_dont_enforce_csrf_checks", True)  # noqa: B010 - no attribute of the type
     return actor_of_key(token, **said) or anonymous(**said)
+
+
+def _moves(request: ActorRequest) -> bool:
+    """Whether a change was meant for an organisation that has become closed to this session; it is in another one now.
+
+    What somebody has typed for the one must not land in the other.
+    """
+    here, chosen = request.actor.organisation, request.session.get(ORGANISATION_KEY)
+    if here is None or chosen in {None, "", str(here)} or bearer_token(request.headers.get("Authorization", "")):
+        return False
+    request.session[ORGANISATION_KEY] = str(here)
+    return request.method not in _READING
 
 
 def _record_refusal(request: ActorRequest, response: HttpResponse) -> None:

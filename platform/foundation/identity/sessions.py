@@ -94,7 +94,7 @@ def end_sessions_of(*, actor: Actor, person: Principal) -> None:
         useless = rows if only_here else rows.filter(bound_to_id=place)
         Session.objects.filter(session_key__in=list(useless.values_list("key", flat=True))).delete()
         useless.delete()
-    record(_about(actor, user, person.name, everywhere=only_here))
+    record(entry(actor, "person.end_session", target_kind="person", target_id=person.id, target_name=person.name))
 
 
 def own_user(actor: Actor) -> UUID | None:

@@ -30,16 +30,23 @@ def test_the_same_key_starts_the_same_run(world: World) -> None:
         assert Run.objects.filter(submission="mail-7").count() == 1
 
 
-def test_the_same_key_for_other_work_is_a_conflict_and_shows_nothing(world: World) -> None:
+def test_the_same_key_for_other_work_or_by_others_is_a_conflict_and_shows_nothing(world: World) -> None:
     world.api("operator").post("/runs", HELLO, **{"Idempotency-Key": "mail-7"})
-    answer = world.api("builder").post("/runs", HELLO | {"input": "Other"}, **{"Idempotency-Key": "mail-7"})
-    assert answer.status_code == 409
-    assert "Hello" not in answer.content.decode()
+    for given in (HELLO, HELLO | {"input": "Other"}):
+        answer = world.api("builder").post("/runs", given, **{"Idempotency-Key": "mail-7"})
+        assert answer.status_code == 409, "whoever guesses another's input is not told that it is right"
+        assert "Hello" not in answer.content.decode()
 
 
 @pytest.mark.parametrize("key", ["", "x" * 121, "ü", "schedule:x", "trigger:x"])
 def test_a_key_that_cannot_be_kept_is_refused(world: World, key: str) -> None:
     assert world.api("operator").post("/runs", HELLO, **{"Idempotency-Key": key}).status_code == 400
+
+
+def test_a_number_that_few_programs_can_read_is_refused(world: World) -> None:
+    answer = world.api("operator").post("/runs", HELLO | {"input": {"deep": [{"n": 10**400}]}})
+    assert answer.status_code == 400
+    assert "more than 308 digits" in answer.content.decode()
 
 
 @pytest.mark.parametrize("value", ["", "  ", 7, None, [], ["a"]])

@@ -3,12 +3,17 @@
 import json
 from typing import Any
 
-from agents.runs.bodies import Reading, readings_of
+from agents.runs.bodies import TRIGGERED, Reading, read_run, readings_of
 from agents.runs.control import fork_run
 from agents.runs.event_kinds import EVENT_FACTS
 from agents.runs.models import Event, InputRequest, Run
+from agents.runs.services import start_run
 from agents.runs.waits import answer_question
+from foundation.access.services import grant
+from foundation.actors import Actor, ActorKind
 from foundation.audit.models import AuditEntry
+from foundation.identity.services import create_service
+from foundation.organisations.models import GrantTarget
 
 SECRET = "the parrot is dead"
 
@@ -68,12 +73,40 @@ def test_what_agents_gave_to_each_other_is_nobodys_own(
     assert others == {run.pk: Reading()}
 
 
+def test_what_a_stranger_sent_to_a_trigger_is_not_its_owners(house: Any, say: Any) -> None:
+    house.model.answers = {"worker": [say(SECRET)]}
+    with house.in_tenant():
+        run = start_run(actor=house.owner, agent=house.agent, title="Sent", input=SECRET, source=TRIGGERED)
+    run = house.run(run)
+    with house.in_tenant():
+        fork = fork_run(actor=house.owner, run=run, step=0)
+        found = readings_of(house.owner, [run.pk, fork.pk])
+    assert found == {run.pk: Reading(), fork.pk: Reading()}
+
+
+def test_what_a_service_reads_of_its_own_is_recorded_too(house: Any, say: Any) -> None:
+    house.model.answers = {"worker": [say("Done.")]}
+    with house.in_tenant():
+        principal = create_service(actor=house.owner, organisation=house.organisation, name="Integration")
+        service = Actor(kind=ActorKind.SERVICE, name="Integration", principal=principal.id,
+                        organisation=house.organisation.id)  # fmt: skip
+        grant(
+            actor=house.owner, principal=principal, role="operator", target=GrantTarget.objects.get(pk=house.agent.id)
+        )
+        own = start_run(actor=service, agent=house.agent, title="Own", input=SECRET)
+        assert read_run(service, own).is_own_answer
+        assert not read_run(house.owner, own).is_own_answer
+        assert read_run(service, own).is_own_input
+    noted = [(one.actor_name, one.target_id) for one in entries(house) if one.action == "run.read_bodies"]
+    assert noted == [("Integration", own.pk)]
+
+
 def test_why_arguments_do_not_fit_does_not_quote_them(house: Any, say: Any, call: Any) -> None:
     house.model.answers = {"worker": [call("witness.read", note="x", amount=SECRET), say("Well.")]}
     run = house.run(house.start())
     [refused] = [step for step in house.steps(run) if step.kind == "tool_call"]
     assert refused.state == "refused"
-    assert "at amount: the value is not of type 'integer'" in refused.error
+    assert 'at amount: type must be "integer"' in refused.error
     assert SECRET not in refused.error
     assert SECRET not in told(house)
 

@@ -48,7 +48,7 @@ def test_the_oldest_that_is_queued_follows(house: Any) -> None:
 
 
 def test_all_that_the_rows_say_is_known_of_it(house: Any) -> None:
-    given = {"mail": "ä und ß", "amount": 2**40, "rate": 1.5, "nothing": None}
+    given = {"mail": "ä und ß", "amount": 2**40, "rate": 1.5, "nothing": None, "vast": 10**40}
     runs = [house.start("first")]
     with house.in_tenant():
         runs.append(start_run(actor=house.owner, agent=house.agent, title="Ein Gruß", input=given))
@@ -79,6 +79,19 @@ def test_one_whose_worker_was_lost_comes_first_with_its_journal(house: Any) -> N
     assert [step.state for step in house.steps(runs[2])] == ["failed", "succeeded"]
     assert last is not None
     assert last.run.id == runs[1].id
+
+
+def test_one_that_cannot_be_read_spoils_nobody(house: Any) -> None:
+    runs = [house.start(f"run {number}") for number in range(2)]
+    with superuser() as database:
+        written = "UPDATE runs_run SET input = %s::jsonb WHERE id = %s"
+        database.execute(written, [f'{{"n": {"9" * 5_000}}}', runs[1].id])
+        try:
+            assert work_on(begin(runs[0]), go_on) == ([], None)
+        finally:
+            database.execute(written, ["{}", runs[1].id])
+    assert (house.read(runs[0]).state, house.read(runs[0]).crashes) == ("succeeded", 0)
+    assert house.read(runs[1]).state == "running", "its lease runs out"
 
 
 def test_none_follows_while_the_worker_is_about_to_end(house: Any) -> None:
