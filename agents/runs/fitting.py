@@ -1,7 +1,6 @@
 """Whether arguments fit a tool's JSON schema (draft 2020-12).
 
-Most schemas are flat: an object of named values with plain types. That arguments surely fit such a one is seen at once;
-whatever is in any doubt is looked at by the library, which also finds the words.
+Whatever is in any doubt is looked at by the library, which also finds what does not fit.
 """
 
 import json
@@ -14,14 +13,9 @@ from typing import Any
 import jsonschema
 from referencing import Registry
 
-_MOST_KEPT = 4_096
+from agents.runs.flat_schemas import fits_of
 
-# JSON values as Python has them, by the schema's word. A fraction may be an integer (1.0): that is for the library.
-_TYPES: dict[str, tuple[type, ...]] = {
-    "string": (str,), "integer": (int,), "number": (int, float), "boolean": (bool,), "null": (type(None),),
-    "array": (list,), "object": (dict,),
-}  # fmt: skip
-_SAY_NOTHING = {"title", "description", "examples", "default", "$schema", "$comment", "deprecated"}
+_MOST_KEPT = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +53,8 @@ def _place(schema: Mapping[str, Any], error: jsonschema.ValidationError) -> str:
 
 def _words(error: jsonschema.ValidationError) -> str:
     """What is asked, and nothing of what was there: more people read why a call was refused than its arguments."""
+    if error.validator is None:
+        return "nothing is allowed there"
     if error.validator == "required":
         return error.message
     return f"{error.validator} must be {json.dumps(error.validator_value, ensure_ascii=False)}"[:200]
@@ -72,30 +68,7 @@ def _known(schema: Mapping[str, Any]) -> _Schema:
             return kept
         # An own, empty registry: a schema of a tool must not make us fetch what it refers to.
         validator = jsonschema.Draft202012Validator(dict(schema), registry=Registry())
-        made = _kept[id(schema)] = _Schema(schema, validator, _flat(schema))
+        made = _kept[id(schema)] = _Schema(schema, validator, fits_of(schema))
         while len(_kept) > _MOST_KEPT:
             _kept.popitem(last=False)
         return made
-
-
-def _flat(schema: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool] | None:
-    """Sees that arguments fit a flat schema; None for any other."""
-    properties, required = schema.get("properties", {}), schema.get("required", [])
-    if schema.get("type") != "object" or not isinstance(properties, dict) or not isinstance(required, list):
-        return None
-    if set(schema) - _SAY_NOTHING - {"type", "properties", "required", "additionalProperties"}:
-        return None
-    kinds: dict[str, tuple[type, ...]] = {}
-    for name, inner in properties.items():
-        kind = inner.get("type") if isinstance(inner, dict) else None
-        if not isinstance(kind, str) or kind not in _TYPES or set(inner) - _SAY_NOTHING - {"type"}:
-            return None
-        kinds[name] = _TYPES[kind]
-    needed = frozenset(required)
-
-    def surely_fits(arguments: Mapping[str, Any]) -> bool:
-        return needed <= arguments.keys() and all(
-            type(value) in kinds.get(name, ()) for name, value in arguments.items()
-        )
-
-    return surely_fits

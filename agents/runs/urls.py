@@ -6,7 +6,8 @@ from agents.runs.compare_views import Compare, CompareWith
 from agents.runs.control_views import Fork, Pause, Replay, Resume, Retry
 from agents.runs.question_views import CallbackSecret, Question
 from agents.runs.session_acts import Close, Continue, Export, Move, NewSession
-from agents.runs.session_holdings import Download, ForgetMemory, SaveFile, SetMemory
+from agents.runs.session_files import Download, SaveFile
+from agents.runs.session_memory import ForgetMemory, SetMemory
 from agents.runs.session_views import SessionPage, Sessions
 from agents.runs.views import Cancel, Resolve, Runs, Start
 from agents.runs.worker_views import Workers

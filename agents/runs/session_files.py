@@ -1,4 +1,4 @@
-"""What a session holds, in people's hands: values noted and forgotten, files added and read."""
+"""The files of a session, in people's hands: added and read."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,39 +10,12 @@ from django.http import HttpRequest, HttpResponse
 
 from agents.runs.bodies import require_turns
 from agents.runs.files import UNKNOWN_TYPE
-from agents.runs.models import Artifact, Session
+from agents.runs.models import Artifact
 from agents.runs.session_acts import OnSession
-from agents.runs.session_forms import FileForm, MemoryForm
-from agents.runs.sessions import forget_memory, read_artifact, save_artifact, set_memory
+from agents.runs.session_forms import FileForm
+from agents.runs.sessions import read_artifact, save_artifact
 from foundation.access.roles import Permission
-from foundation.web.pages import Act, Page
-
-
-class SetMemory(OnSession):
-    """Notes a value."""
-
-    form = MemoryForm
-    heading = "Note a value"
-    verb = "Note it"
-
-    def done(self, values: Mapping[str, Any]) -> str:
-        """Back to the session."""
-        set_memory(actor=self.actor, session=self.session, **values)
-        return self.back
-
-
-class ForgetMemory(Act):
-    """Takes a name away."""
-
-    permission = Permission.RUN_CONTROL
-
-    def act(self, session_id: UUID) -> str:
-        """Back to the session."""
-        session = self.found(Session.objects.all(), pk=session_id)
-        name = self.request.POST.get("name", "")
-        forget_memory(actor=self.actor, session=session, name=name)
-        self.say(f"{name} is forgotten. What the agent has read of it stays in the journal.")
-        return f"/sessions/{session.id}/"
+from foundation.web.pages import Page
 
 
 class SaveFile(OnSession):
