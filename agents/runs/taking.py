@@ -4,19 +4,18 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, TypeVar
 from uuid import UUID
 
 import psycopg
 import structlog
 from django.db import models
-from django.db.models.base import ModelState
 
 from agents.runs.claims import Lease
 from agents.runs.database import engine_pool
 from agents.runs.journal import ENGINE
 from agents.runs.models import Run, Session, Step
+from foundation.tenancy.instances import instance_of
 
 log = structlog.get_logger(__name__)
 
@@ -126,21 +125,21 @@ def read(taken: Taken) -> Taken:
         return taken
     with engine_pool().connection() as connection:
         rows = connection.execute(_STEPS, ([taken.run.id],)).fetchall()
-    return replace(taken, steps=[_made(Step, row) for row in rows], is_read=True)
+    return replace(taken, steps=[instance_of(Step, ENGINE, row) for row in rows], is_read=True)
 
 
 def _take(values: dict[str, Any]) -> list[Taken]:
     with engine_pool().connection() as connection, connection.transaction():
         rows = connection.execute(_TAKE, values).fetchall()
-        runs = [_made(Run, row[1 : 1 + _WIDTH]) for row in rows]
+        runs = [instance_of(Run, ENGINE, row[1 : 1 + _WIDTH]) for row in rows]
         begun = [run.id for run in runs if run.steps_written]
         steps = connection.execute(_STEPS, (begun,)).fetchall() if begun else []
     journals: dict[UUID, list[Step]] = {run: [] for run in begun}
     for row in steps:
-        step = _made(Step, row)
+        step = instance_of(Step, ENGINE, row)
         journals[step.run_id].append(step)
     return [
-        _taken(bool(row[0]), run, _made(Session, row[1 + _WIDTH :]), journals.get(run.id, []))
+        _taken(bool(row[0]), run, instance_of(Session, ENGINE, row[1 + _WIDTH :]), journals.get(run.id, []))
         for row, run in zip(rows, runs, strict=True)
     ]
 
@@ -157,7 +156,7 @@ def _taken(is_late: bool, run: Run, session: Session, steps: list[Step]) -> Take
 def _told(model: type[_Row], text: str) -> _Row:
     # As psycopg reads JSON: whole numbers of any size stay what they are.
     values = json.loads(text)
-    return _made(model, [_value(one, values[str(one.column)]) for one in model._meta.concrete_fields])
+    return instance_of(model, ENGINE, [_value(one, values[str(one.column)]) for one in model._meta.concrete_fields])
 
 
 def _value(column: "models.Field[Any, Any]", value: Any) -> Any:
@@ -167,16 +166,3 @@ def _value(column: "models.Field[Any, Any]", value: Any) -> Any:
     if isinstance(column, (models.UUIDField, models.ForeignKey)):
         return UUID(value)
     return datetime.fromisoformat(value) if isinstance(column, models.DateTimeField) else value
-
-
-def _made(model: type[_Row], row: Iterable[Any]) -> _Row:
-    # As Model.from_db, whose making of an instance asks each field what it would like: the row has all of them.
-    made, state = model.__new__(model), ModelState()
-    state.db, state.adding = ENGINE, False
-    made.__dict__.update(zip(_names(model), row, strict=True), _state=state)
-    return made
-
-
-@lru_cache
-def _names(model: type[models.Model]) -> tuple[str, ...]:
-    return tuple(one.attname for one in model._meta.concrete_fields)

@@ -66,10 +66,15 @@ def _first(bare: QuerySet[Any], places: Places, reach: Reach, count: int, *, des
     order = "DESC" if descending else "ASC"
     words = {"row": places.row, "table": places.table, "node": places.node, "bounds": bounds, "order": order}
     last = [*bound_values, count]
+    own = _OF_OWN.format(**words) if places.is_node else _OF_NODE.format(nodes=_AGENTS, **words)
+    own_values = [reach.principal, reach.permission, *last]
+    if not reach.teams and places.is_node:
+        # In order, and no more than are wanted: to plan more than that costs as much as to find them.
+        return own.strip("()"), own_values
     parts, values = [_OF_NODE.format(nodes=_TEAMS, **words)], [list(reach.teams or ()), *last]
     if reach.agents:
-        parts.append(_OF_OWN.format(**words) if places.is_node else _OF_NODE.format(nodes=_AGENTS, **words))
-        values += [reach.principal, reach.permission, *last]
+        parts.append(own)
+        values += own_values
     statement = f"SELECT f.id FROM ({' UNION '.join(parts)}) f ORDER BY f.id {order} LIMIT %s"  # noqa: S608 - names of ours
     return statement, [*values, count]
 
