@@ -176,6 +176,7 @@ class Remit:
             "p50_ms": round(1e3 * gaps[len(gaps) // 2], 2),
             "p99_ms": round(1e3 * gaps[min(len(gaps) - 1, int(len(gaps) * 0.99))], 2),
             "commits_a_step": round(commits / each, 3),
+            "commits_a_journaled_step": round(commits * load.shape.counted / load.shape.journaled / each, 3),
             "wal_syncs_a_step": round(syncs / each, 3),
             "client_cpu_us_a_step": round(1e6 * sum(one["cpu"] for one in told) / each),
             "postgres_cpu_us_a_step": round(1e6 * cpu / each),
