@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 from django.db.models.lookups import Exact
+from django.db.models.sql.where import AND, ExtraWhere
 
 from foundation.access.reach import Covered, Reach
 
@@ -45,10 +46,14 @@ def first_rows(rows: QuerySet[Any], count: int, *, descending: bool = True) -> l
     covered = _covered(rows)
     if places is None or covered is None or covered.lhs.reach.teams is None:
         return list(ordered[:count])
-    bare = ordered.all()
-    bare.query.where.children = [one for one in bare.query.where.children if one is not covered]
-    first, values = _first(bare, places, covered.lhs.reach, count, descending=descending)
-    return list(bare.filter(pk__in=RawSQL(first, values))[:count])  # noqa: S611 - statements of ours
+    query = ordered.query
+    query.where.children = [one for one in query.where.children if one is not covered]
+    first, values = _first(ordered, places, covered.lhs.reach, count, descending=descending)
+    # As filter() and a slice would have it, which each make a query of their own: that is felt on every page.
+    meta = rows.model._meta
+    query.where.add(ExtraWhere([f'"{meta.db_table}"."{meta.pk.column}" IN ({first})'], values), AND)
+    query.set_limits(high=count)
+    return list(ordered)
 
 
 def _covered(rows: QuerySet[Any]) -> Any:
