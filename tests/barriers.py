@@ -11,7 +11,7 @@ import shutil
 import socket
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,6 +94,14 @@ class Barrier:
             self._closes_at = None if more is None else len(self.written) + more
             for connection, call in self._calls.items():
                 if call.halts and call not in self._pinned:
+                    self._let_go(connection, call)
+            self._changed.notify_all()
+
+    def let_pass(self, keys: Collection[str]) -> None:
+        """Let the calls with these keys go on, but for those that are pinned."""
+        with self._changed:
+            for connection, call in self._calls.items():
+                if call.halts and call.key in keys and call not in self._pinned:
                     self._let_go(connection, call)
             self._changed.notify_all()
 

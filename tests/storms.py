@@ -227,6 +227,8 @@ class Storm:
             steps = list(Step.objects.filter(run_id__in=[run.id for run in doubtful], state=StepState.UNKNOWN))
         runs = {run.id: run for run in doubtful}
         under_way = self.barrier.in_flight()
+        # What is in doubt is not kept in flight: the person would wait for the call, and the call for the next fault.
+        self.barrier.let_pass({step.idempotency_key for step in steps} & under_way)
         seen = {key for _, key, _ in self.house.lines()}
         for step in steps:
             since = self.doubted.setdefault(f"{step.idempotency_key} {step.attempt}", time.monotonic())
