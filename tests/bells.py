@@ -55,11 +55,12 @@ class EmbeddedBells:
 
     def fall(self) -> int:
         """All its sessions end; how many there were."""
+        there = sum(one.connections for one in self.ways)
         with superuser() as database:
             ended = database.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'remit_broker'"
             ).fetchall()
-        return min(len(ended), sum(one.connections for one in self.ways))
+        return min(len(ended), there)
 
 
 def named(bells: Iterable[str | None]) -> set[UUID]:

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from psycopg import Connection
 
 from agents.runs.journal import engine_transaction
 from agents.runs.models import ENDED, RunState, Wait
@@ -136,24 +137,30 @@ def due(patience: float, limit: int) -> list[UUID]:
         return [row[0] for row in cursor.fetchall()]
 
 
+_RENEW = """
+WITH alive AS (
+    INSERT INTO runs_heartbeat (name, kind, seen_at, slots, busy, draining, release)
+    VALUES (%(worker)s, 'worker', clock_timestamp(), %(slots)s, %(busy)s, %(draining)s, %(release)s)
+    ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at, slots = excluded.slots, busy = excluded.busy,
+        draining = excluded.draining, release = excluded.release
+), held AS MATERIALIZED (
+    SELECT r.id FROM runs_run r JOIN unnest(%(runs)s::uuid[], %(fences)s::bigint[]) AS held(id, fence)
+        ON r.id = held.id AND r.fence = held.fence AND r.state = 'running'
+    ORDER BY r.id FOR UPDATE OF r SKIP LOCKED
+)
+UPDATE runs_run SET lease_until = clock_timestamp() + make_interval(secs => %(lease)s) WHERE id IN (SELECT id FROM held)
+"""
+
+
 def renew(
-    worker: str, leases: Collection[Lease], lease_seconds: float, slots: int, busy: int, draining: bool  # noqa: FBT001 - a column
+    connection: "Connection[tuple[object, ...]]", worker: str, leases: Collection[Lease], lease_seconds: float,
+    slots: int, busy: int, draining: bool,  # noqa: FBT001 - a column
 ) -> None:  # fmt: skip
-    """Lengthen the leases that this worker still holds, and say that it lives and how busy it is."""
-    with engine_transaction() as cursor:
-        cursor.execute(
-            "INSERT INTO runs_heartbeat (name, kind, seen_at, slots, busy, draining, release) "
-            "VALUES (%s, 'worker', clock_timestamp(), %s, %s, %s, %s) ON CONFLICT (name) DO UPDATE SET "
-            "seen_at = excluded.seen_at, slots = excluded.slots, busy = excluded.busy, draining = excluded.draining, "
-            "release = excluded.release",
-            [worker, slots, busy, draining, settings.RELEASE],
-        )
-        if leases:
-            # What is being committed at this moment is passed over: the commit itself lengthens the lease.
-            cursor.execute(
-                "UPDATE runs_run SET lease_until = clock_timestamp() + make_interval(secs => %s) WHERE id IN ("
-                "SELECT r.id FROM runs_run r JOIN unnest(%s::uuid[], %s::bigint[]) AS held(id, fence) "
-                "ON r.id = held.id AND r.fence = held.fence AND r.state = 'running' ORDER BY r.id "
-                "FOR UPDATE OF r SKIP LOCKED)",
-                [lease_seconds, [one.run for one in leases], [one.fence for one in leases]],
-            )
+    """Lengthen the leases that this worker still holds, and say that it lives and how busy it is. One statement.
+
+    What is being committed at this moment is passed over: the commit itself lengthens the lease.
+    """
+    values = {"worker": worker, "slots": slots, "busy": busy, "draining": draining, "release": settings.RELEASE,
+              "runs": [one.run for one in leases], "fences": [one.fence for one in leases],
+              "lease": lease_seconds}  # fmt: skip
+    connection.execute(_RENEW, values)

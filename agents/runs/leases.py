@@ -5,16 +5,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import psycopg
 import structlog
 from django.conf import settings
-from django.db import connections
 
 from agents.runs.claims import Lease, renew
+from agents.runs.database import engine_address
 from agents.runs.presence import own_name
 
 log = structlog.get_logger(__name__)
 
 _PATIENCE = 60.0  # seconds that a call may take beyond the time limit of model calls
+_AGAIN = 0.1  # seconds until a connection is made anew
 
 
 class LeaseKeeper:
@@ -71,17 +73,20 @@ class LeaseKeeper:
             return [lease for lease, moved in self._moved.items() if moved > oldest]
 
     def _renew_until_stopped(self) -> None:
-        try:
-            while True:
-                try:
-                    renew(self.worker, self._renewable(), settings.RUN_LEASE_SECONDS, *self.report())
-                except Exception as error:  # noqa: BLE001 - whatever happens, this thread must go on
-                    # Without the database nothing can be renewed; the leases run out, and others take the runs over.
-                    log.warning("leases not renewed", error=type(error).__name__)
-                if self._over.wait(settings.RUN_HEARTBEAT_SECONDS):
-                    return
-        finally:
-            connections.close_all()
+        while not self._over.is_set():
+            try:
+                # Its own, and one statement each time: a process whose threads are all at work has little time for it.
+                with psycopg.connect(engine_address("leases"), autocommit=True) as connection:
+                    while not self._over.is_set():
+                        self._renew(connection)
+                        self._over.wait(settings.RUN_HEARTBEAT_SECONDS)
+            except Exception as error:  # noqa: BLE001 - whatever happens, this thread must go on
+                # Without the database nothing can be renewed; the leases run out, and others take the runs over.
+                log.warning("leases not renewed", error=type(error).__name__)
+                self._over.wait(_AGAIN)
+
+    def _renew(self, connection: "psycopg.Connection[tuple[object, ...]]") -> None:
+        renew(connection, self.worker, self._renewable(), settings.RUN_LEASE_SECONDS, *self.report())
 
 
 keeper = LeaseKeeper()

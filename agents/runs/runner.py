@@ -107,6 +107,8 @@ class Runner:
                 # As many as there was room for: there may be more.
                 self._looks |= len(taken) == free
             for one in taken:
+                # From now on, not only when its thread has its turn: the lease is short.
+                keeper.moved(one.lease)
                 self._tasks.put(one)
 
     def _serve(self) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -129,11 +130,16 @@ def read(taken: Taken) -> Taken:
 
 
 def _take(values: dict[str, Any]) -> list[Taken]:
-    with engine_pool().connection() as connection, connection.transaction():
+    steps: list[Any] = []
+    # No transaction around both, which would cost two more turns.
+    with engine_pool().connection() as connection:
         rows = connection.execute(_TAKE, values).fetchall()
         runs = [instance_of(Run, ENGINE, row[1 : 1 + _WIDTH]) for row in rows]
         begun = [run.id for run in runs if run.steps_written]
-        steps = connection.execute(_STEPS, (begun,)).fetchall() if begun else []
+        if begun:
+            # The leases are ours, whatever happens now: a journal that is not here is read by whoever works on the run.
+            with suppress(psycopg.OperationalError):
+                steps = connection.execute(_STEPS, (begun,)).fetchall()
     journals: dict[UUID, list[Step]] = {run: [] for run in begun}
     for row in steps:
         step = instance_of(Step, ENGINE, row)
