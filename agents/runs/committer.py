@@ -17,9 +17,10 @@ from psycopg.errors import DeadlockDetected, DivisionByZero
 
 from agents.runs.claims import StaleLeaseError
 from agents.runs.commits import write, write_at_once
-from agents.runs.database import Sender, engine_connection
+from agents.runs.database import engine_connection
 from agents.runs.entries import Commit
 from agents.runs.journal import engine_transaction
+from foundation.prepared import Sender
 
 _LARGEST = 128  # commits in one transaction
 _PATIENCE = 0.002  # seconds that a leader waits for the others at most

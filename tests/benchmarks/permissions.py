@@ -85,7 +85,7 @@ def report(found: dict[str, Any], small: str, large: str) -> int:
     ratios = {
         "to_hand": {name: round(one["ours"] / one["hand"], 2) for name, one in found[large].items()},
         "to_small": {name: round(one["ours"] / found[small][name]["ours"], 2) for name, one in found[large].items()},
-        "check": round(found["check"]["guardian"] / found["check"]["ours"], 1),
+        "check": round(found["check"]["guardian"] / found["check"]["ours"], 2),
     }
     holds = (
         max(ratios["to_hand"].values()) <= LIMITS["to_hand"]

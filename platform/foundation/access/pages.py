@@ -12,7 +12,7 @@ from django.db.models.expressions import RawSQL
 from django.db.models.lookups import Exact
 from django.db.models.sql.where import AND, ExtraWhere
 
-from foundation.access.reach import Covered, Reach
+from foundation.access.reach import NONE, Covered, Reach
 
 
 class Places(NamedTuple):
@@ -73,10 +73,10 @@ def _first(bare: QuerySet[Any], places: Places, reach: Reach, count: int, *, des
     last = [*bound_values, count]
     own = _OF_OWN.format(**words) if places.is_node else _OF_NODE.format(nodes=_AGENTS, **words)
     own_values = [reach.principal, reach.permission, *last]
-    if not reach.teams and places.is_node:
+    if reach.teams == NONE and places.is_node:
         # In order, and no more than are wanted: to plan more than that costs as much as to find them.
         return own.strip("()"), own_values
-    parts, values = [_OF_NODE.format(nodes=_TEAMS, **words)], [list(reach.teams or ()), *last]
+    parts, values = [_OF_NODE.format(nodes=_TEAMS, **words)], [reach.teams, *last]
     if reach.agents:
         parts.append(own)
         values += own_values

@@ -5,11 +5,13 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from django.db import connections
 from django.db.models import BooleanField, Expression, F
 
 from foundation.access.roles import Permission
 from foundation.actors import Actor
+from foundation.prepared import asked
+
+NONE = "{}"  # an empty array
 
 _KNOWN = {one.value: one for one in Permission}
 
@@ -18,16 +20,18 @@ _COVERED = """EXISTS (
     SELECT FROM organisations_granttarget n JOIN access_holding h ON h.content_object_id = ANY(n.lineage)
     WHERE n.id = {} AND h.principal_id = %s AND h.permission_id = %s
         AND (h.expires_at IS NULL OR h.expires_at > now()))"""
-_REACH = "SELECT permission, somewhere, everywhere FROM remit_reach(%s, %s, %s)"
-_NODES = "SELECT permission, somewhere, everywhere, teams, agents FROM remit_reach_nodes(%s, %s, %s)"
+_HELD = "SELECT array_to_string(remit_held($1, $2), ' ')"
+_REACH = "SELECT permission, somewhere, everywhere FROM remit_reach($1, $2, $3)"
+_NODES = "SELECT permission, somewhere, everywhere, teams, agents FROM remit_reach_nodes($1, $2, $3)"
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
     """Whether a principal holds a permission on anything at all, and on the whole organisation.
 
-    `permission` is the id of its row among Django's permissions. Where it was asked for, `teams` are those that are
-    reached, those below others too, and `agents` says whether any agent is reached by itself.
+    `permission` is the id of its row among Django's permissions. Where it was asked for, `teams` are the ids of those
+    that are reached, those below others too, as the database writes an array: it is given back as it came. `agents`
+    says whether any agent is reached by itself.
     """
 
     organisation: UUID | None = None
@@ -35,7 +39,7 @@ class Reach:
     permission: int = 0
     somewhere: bool = False
     everywhere: bool = False
-    teams: tuple[UUID, ...] | None = None
+    teams: str | None = None
     agents: bool = False
 
 
@@ -44,26 +48,23 @@ def reach_of(actor: Actor, permission: str, using: str = "default", *, nodes: bo
     if actor.principal is None or actor.organisation is None:
         return Reach()
     statement = _NODES if nodes else _REACH
-    with connections[using].cursor() as cursor:
-        cursor.execute(statement, [actor.principal, str(permission), actor.organisation])
-        identifier, somewhere, everywhere, *more = cursor.fetchone()
-    teams, agents = more if more else (None, None)
-    reached = None if teams is None else tuple(teams)
-    return Reach(actor.organisation, actor.principal, identifier, somewhere, everywhere, reached, bool(agents))
+    values = [actor.principal, str(permission), actor.organisation]
+    identifier, somewhere, everywhere, *more = asked(statement, values, using)
+    teams, agents = more or (None, None)
+    number = int(identifier or 0)
+    return Reach(actor.organisation, actor.principal, number, somewhere == "t", everywhere == "t", teams, agents == "t")
 
 
 def held_on(principal: UUID, target: UUID, using: str = "default") -> frozenset[Permission]:
     """What a principal holds on a target, through every grant on it and above it. One statement."""
-    with connections[using].cursor() as cursor:
-        cursor.execute("SELECT remit_held(%s, %s)", [principal, target])
-        (names,) = cursor.fetchone()
-    return _known(tuple(names or ()))  # null before access/0005: code and database are not renewed at once
+    (names,) = asked(_HELD, [principal, target], using)
+    return _known(names or "")  # null before access/0005: code and database are not renewed at once
 
 
 @lru_cache(maxsize=1_000)
-def _known(names: tuple[str, ...]) -> frozenset[Permission]:
+def _known(names: str) -> frozenset[Permission]:
     """The words of names; what is no permission of ours is left out. Roles are few, and so are these."""
-    return frozenset(_KNOWN[name] for name in names if name in _KNOWN)
+    return frozenset(_KNOWN[name] for name in names.split() if name in _KNOWN)
 
 
 class Covered(Expression):

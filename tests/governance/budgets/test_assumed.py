@@ -11,12 +11,13 @@ from django.db.models import F
 from psycopg.errors import DivisionByZero
 
 from agents.gate import Action, ActionKind, Settlement
-from agents.runs.database import Sender, engine_connection
+from agents.runs.database import engine_connection
 from agents.runs.journal import engine_transaction
 from agents.tools.models import Tool
 from foundation.batches import Batch
 from foundation.ids import uuid7
 from foundation.organisations.models import GrantTarget
+from foundation.prepared import Sender
 from governance import gate
 from governance.budgets import engine
 from governance.budgets.assumed import places_here
