@@ -13,6 +13,7 @@ from django.db.models.lookups import Exact
 from django.db.models.sql.where import AND, ExtraWhere
 
 from foundation.access.reach import NONE, Covered, Reach
+from foundation.tenancy.instances import instances
 
 
 class Places(NamedTuple):
@@ -45,7 +46,7 @@ def first_rows(rows: QuerySet[Any], count: int, *, descending: bool = True) -> l
     places = getattr(rows.model, "places", None)
     covered = _covered(rows)
     if places is None or covered is None or covered.lhs.reach.teams is None:
-        return list(ordered[:count])
+        return instances(ordered[:count])
     query = ordered.query
     query.where.children = [one for one in query.where.children if one is not covered]
     first, values = _first(ordered, places, covered.lhs.reach, count, descending=descending)
@@ -53,7 +54,7 @@ def first_rows(rows: QuerySet[Any], count: int, *, descending: bool = True) -> l
     meta = rows.model._meta
     query.where.add(ExtraWhere([f'"{meta.db_table}"."{meta.pk.column}" IN ({first})'], values), AND)
     query.set_limits(high=count)
-    return list(ordered)
+    return instances(ordered)
 
 
 def _covered(rows: QuerySet[Any]) -> Any:
