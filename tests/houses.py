@@ -34,6 +34,7 @@ from foundation.tenancy.context import tenant
 from governance.budgets.services import set_budget
 from governance.policies.services import create_policy
 from tests.barriers import passing
+from tests.servers import serving
 
 EURO = 1_000_000
 
@@ -165,14 +166,10 @@ def model(settings: Any) -> Iterator[ScriptedModel]:
     class Server(ThreadingHTTPServer):
         request_queue_size = 256  # many runs ask at once
 
-    server = Server(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    port = server.server_address[1]
-    scripted.url = f"http://127.0.0.1:{port}/v1"
-    settings.REMIT_OUTBOUND_ALLOW = (f"127.0.0.1:{port}",)
-    yield scripted
-    server.shutdown()
-    server.server_close()
+    with serving(Server(("127.0.0.1", 0), Handler)) as port:
+        scripted.url = f"http://127.0.0.1:{port}/v1"
+        settings.REMIT_OUTBOUND_ALLOW = (f"127.0.0.1:{port}",)
+        yield scripted
 
 
 @dataclass

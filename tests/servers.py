@@ -1,17 +1,33 @@
-"""The web server as it is started in life: uvicorn with our application, on a free port of loopback."""
+"""Servers on free ports of loopback: the web's as it is started in life, and those that a test makes up."""
 
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
+from socketserver import BaseServer
 
 ROOT = Path(__file__).resolve().parents[1]
+_LOOK = 0.02  # seconds between two looks whether it is to end; by itself a server takes half a second, in every test
+
+
+@contextmanager
+def serving(server: BaseServer) -> Iterator[int]:
+    """The port of a server of Python's own, in a thread, which ends with the block."""
+    thread = threading.Thread(target=server.serve_forever, args=(_LOOK,), daemon=True)
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 @contextmanager

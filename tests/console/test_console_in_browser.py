@@ -1,6 +1,5 @@
 """The console in Chromium: every page in both themes and three widths, and a decision by keyboard alone."""
 
-import threading
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +20,7 @@ from tests.console.pages import with_waits
 from tests.console.test_every_page import PAGES, address
 from tests.foundation.api.world import World, furnish, make_organisation
 from tests.not_run import chromium
+from tests.servers import serving
 
 pytestmark = pytest.mark.browser
 
@@ -69,12 +69,8 @@ def emails(world: World) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def site(world: World) -> Iterator[str]:
     server: WSGIServer = make_server("127.0.0.1", 0, get_wsgi_application(), server_class=_Server, handler_class=_Quiet)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(server) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """Passkeys in Chromium, with its virtual authenticator: made, used alone, and used after the password."""
 
-import threading
 from collections.abc import Iterator
 from typing import Any
 from wsgiref.simple_server import WSGIServer, make_server
@@ -16,6 +15,7 @@ from foundation.identity.services import change_password
 from foundation.tenancy.context import tenant
 from tests.console.test_console_in_browser import ARGUMENTS, CHROMIUM, PASSWORD, _Quiet, _Server
 from tests.foundation.api.world import World, make_organisation
+from tests.servers import serving
 
 pytestmark = pytest.mark.browser
 
@@ -38,12 +38,8 @@ def email(world: World) -> str:
 def site(email: str) -> Iterator[str]:
     """Under a name: a passkey belongs to a domain, and an address is none."""
     server: WSGIServer = make_server("127.0.0.1", 0, get_wsgi_application(), server_class=_Server, handler_class=_Quiet)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://localhost:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(server) as port:
+        yield f"http://localhost:{port}"
     connections.close_all()
 
 

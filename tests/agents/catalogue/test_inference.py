@@ -1,7 +1,6 @@
 """Inference over real HTTP: both APIs there and back, and every way in which an endpoint can fail."""
 
 import json
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 from agents.catalogue.inference import InferenceError, answer
 from agents.catalogue.messages import Endpoint, ModelRequest
 from agents.catalogue.wire import from_wire, to_wire
+from tests.servers import serving
 
 TOOL = {"name": "orders.find", "description": "Finds.", "schema": {"type": "object", "properties": {}}}
 ITEMS = [
@@ -65,14 +65,10 @@ def endpoint(settings: Any) -> Iterator[Answering]:
         def log_message(self, *_: Any) -> None:
             """Quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    port = server.server_address[1]
-    state.url = f"http://127.0.0.1:{port}/v1"
-    settings.REMIT_OUTBOUND_ALLOW = (f"127.0.0.1:{port}",)
-    yield state
-    server.shutdown()
-    server.server_close()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as port:
+        state.url = f"http://127.0.0.1:{port}/v1"
+        settings.REMIT_OUTBOUND_ALLOW = (f"127.0.0.1:{port}",)
+        yield state
 
 
 def ask(endpoint: Answering, api: str = "responses", key: str = "canary-key") -> Any:

@@ -1,7 +1,6 @@
 """A tool that runs elsewhere is told who calls it, for whom and in which run, and can find out whether that holds."""
 
 import json
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,6 +27,7 @@ from foundation.identity.services import create_service
 from foundation.ids import uuid7
 from foundation.instants import database_now
 from foundation.outbound.client import client
+from tests.servers import serving
 
 PATH = "/refund"
 
@@ -65,15 +65,12 @@ def shop(settings: Any) -> Iterator[list[dict[str, str]]]:
         def log_message(self, *args: Any) -> None:
             """Quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    address = f"127.0.0.1:{server.server_address[1]}"
-    settings.REMIT_OUTBOUND_ALLOW = (*settings.REMIT_OUTBOUND_ALLOW, address)
-    settings.CONNECTOR_KINDS = {**settings.CONNECTOR_KINDS, "shop": f"{__name__}.ShopKind"}
-    heard.append({"address": f"http://{address}"})
-    yield heard
-    server.shutdown()
-    server.server_close()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as port:
+        address = f"127.0.0.1:{port}"
+        settings.REMIT_OUTBOUND_ALLOW = (*settings.REMIT_OUTBOUND_ALLOW, address)
+        settings.CONNECTOR_KINDS = {**settings.CONNECTOR_KINDS, "shop": f"{__name__}.ShopKind"}
+        heard.append({"address": f"http://{address}"})
+        yield heard
 
 
 def publish(house: Any, tools: list[str]) -> Agent:

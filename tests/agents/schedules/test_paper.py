@@ -4,7 +4,6 @@ import json
 import os
 import re
 import subprocess
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 
 from foundation.api.signatures import check
+from tests.servers import serving
 
 PAPER = Path(__file__).resolve().parents[3] / "docs" / "schedules.md"
 SECRET = "rts_of-the-example"
@@ -43,11 +43,8 @@ def door() -> Iterator[tuple[str, list[Any]]]:
         def log_message(self, *_: Any) -> None:
             """Quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/", checked
-    server.shutdown()
-    server.server_close()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as port:
+        yield f"http://127.0.0.1:{port}/", checked
 
 
 def test_the_python_signs_rightly(door: tuple[str, list[Any]]) -> None:
