@@ -177,7 +177,8 @@ class Admission:
     `effect` may be stricter than the verdict (no money, a changed policy, a consumed approval), never laxer.
     `waits_for` is the id of the approval request when the effect is ask; `retry` is true when policies or definitions
     changed since the act was planned, and it is to be planned again. `scarce` is the organisation, team or agent whose
-    budget is all that stands against the act: once it has more, or its next month begins, the act can be tried again.
+    budget is all that stands against the act: once it has more, or its next month begins, the act can be tried again;
+    with `held`, sooner: calls in flight hold what it needs, and may cost less.
     """
 
     effect: Effect
@@ -185,6 +186,7 @@ class Admission:
     waits_for: UUID | None = None
     cause: str = ""
     scarce: UUID | None = None
+    held: bool = False
     retry: bool = False
 
 

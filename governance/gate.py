@@ -236,7 +236,9 @@ def _admit(
     if action.kind is ActionKind.RUN_START:
         books.open_run(action)
     if refusal := books.reserve(action):
-        return Admission(effect=Effect.DENY, reasons=(refusal,), cause="budget", scarce=books.scarce(action))
+        scarce = books.scarce(action)
+        held = scarce is not None and books.is_held(action)
+        return Admission(effect=Effect.DENY, reasons=(refusal,), cause="budget", scarce=scarce, held=held)
     if verdict.standing == "approved":
         # After the money: an act that cannot be paid leaves its approval unused. The row is locked since the look.
         approvals.consume(cursor, action)

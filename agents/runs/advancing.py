@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -18,11 +18,14 @@ from agents.runs.journal import StepOutcome, StepRow
 from agents.runs.limits import next_month
 from agents.runs.models import RunState, Step, StepState, Wait
 from agents.runs.player import stubbed
+from agents.runs.retries import busy_for
 from agents.runs.work import Work
 from agents.runs.writer import Entries, Writer
 from foundation.batches import Cursor
 
 JUDGEMENTS = 3  # how often an act is judged anew because the policies changed meanwhile
+# Seconds until money is looked for again that calls in flight hold: nobody says so when they do not need it all.
+_HELD = 8.0
 
 
 class Advancing:
@@ -91,7 +94,8 @@ class Advancing:
                 entries.add(step)
         elif self.awaits_money(admission):
             # The act is not written: it is planned anew when there is more. An approval of it stays as it is.
-            until = next_month(clock.now())
+            now = clock.now()
+            until = now + timedelta(seconds=busy_for(_HELD)) if admission.held else next_month(now)
             entries.change = Change(
                 state=RunState.WAITING, waits_for=Wait.BUDGET, waits_on=admission.scarce, wake_at=until
             )

@@ -7,11 +7,12 @@ from uuid import UUID
 
 import structlog
 from celery import shared_task
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import worker_init, worker_ready, worker_shutting_down
 from django.conf import settings
 from django.db import connections
 from kombu.exceptions import OperationalError
 
+from agents.runs.checks import refuse_wrong_timings
 from agents.runs.claims import due
 from agents.runs.journal import engine_transaction
 from agents.runs.leases import keeper
@@ -55,6 +56,12 @@ def ring(*runs: UUID) -> None:
     for run in runs:
         if not _deliver([str(run)]):
             return
+
+
+@worker_init.connect
+def look_at_timings(**_: Any) -> None:
+    """A worker whose timings do not fit does not begin."""
+    refuse_wrong_timings()
 
 
 @worker_ready.connect

@@ -43,6 +43,7 @@ class _Row:
     overrun: int
     is_past: bool
     pays: bool = True
+    reserved: int = 0
     reserved_more: int = 0
     settled_more: int = 0
     overrun_more: int = 0
@@ -191,6 +192,11 @@ class Books:
         self._book(action.organisation, action.run, action.decision, "reserve", hold.amount, hold.currency)
         return ""
 
+    def is_held(self, action: Action) -> bool:
+        """Whether an act would fit if calls that are in flight turned out to cost nothing."""
+        rows = [row for payer in self._payers(action) for row in self.scopes.get(payer.scope, ())]
+        return all(row.free + row.reserved + row.reserved_more >= (action.estimate or 0) for row in rows)
+
     def scarce(self, action: Action) -> UUID | None:
         """The organisation, team or agent of which more money would help: None if something else is wrong too."""
         rows = [row for payer in self._payers(action) for row in self.scopes.get(payer.scope, ())]
@@ -235,8 +241,8 @@ class Books:
 
     def _take_in(self, found: Any) -> None:
         self.rows, self.scopes = {}, {}
-        for identifier, scope, scope_id, currency, free, overrun, is_past, pays in _plain(found) or ():
-            row = _Row(identifier, scope, scope_id, currency, free, overrun, is_past, pays)
+        for identifier, scope, scope_id, currency, free, overrun, is_past, pays, reserved in _plain(found) or ():
+            row = _Row(identifier, scope, scope_id, currency, free, overrun, is_past, pays, reserved)
             self.rows[row.id] = row
             if pays:
                 self.scopes.setdefault(row.scope_id, []).append(row)

@@ -12,14 +12,14 @@ paying AS MATERIALIZED (
             SELECT max(m.starts_at) FROM budgets_budget m WHERE m.organisation_id = g.o AND m.scope = g.k
                 AND m.scope_id = g.s AND m.period = 'month' AND m.starts_at <= clock_timestamp()))),
 wanted AS MATERIALIZED (SELECT id FROM paying UNION SELECT unnest(%(ids)s::uuid[])),
-locked AS MATERIALIZED (SELECT id, scope, scope_id, currency, "limit" - settled - reserved AS free, overrun,
+locked AS MATERIALIZED (SELECT id, scope, scope_id, currency, "limit" - settled - reserved AS free, overrun, reserved,
         period = 'month' AND starts_at < date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'
             AS is_past
     FROM budgets_budget WHERE id IN (SELECT id FROM wanted) ORDER BY id FOR UPDATE)
 """
 LOCKED_ROWS = """
-(SELECT json_agg(json_build_array(id, scope, scope_id, currency, free, overrun, is_past, id IN (SELECT id FROM paying)))
-FROM locked)
+(SELECT json_agg(json_build_array(id, scope, scope_id, currency, free, overrun, is_past, id IN (SELECT id FROM paying),
+    reserved)) FROM locked)
 """
 
 ROLL_OVER = """

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 from django.db import connections
 
+from agents.runs.claims import due
 from agents.runs.engine import advance
 from agents.runs.limits import next_month
 from agents.runs.models import Run, RunState
 from foundation.organisations.models import GrantTarget
 from governance.budgets.services import set_budget
 from governance.policies.models import PolicyDecision
+from tests.workers import until
 
 LITTLE = 10  # micro-units: not enough for a call of the model
 ENOUGH = 100_000
@@ -80,6 +82,36 @@ def test_the_time_limit_ends_the_wait(poor: Any) -> None:
     with poor.in_tenant():
         Run.objects.filter(pk=run.pk).update(wake_at=gone, deadline=gone)
     assert poor.run(run).state == RunState.EXPIRED
+
+
+def test_money_that_calls_in_flight_hold_is_looked_for_again(
+    make_house: Any, say: Any, call: Any, equip: Any, database: Any
+) -> None:
+    house = make_house(budget=500)
+    equip(house, on_exhausted="wait")
+    house.model.answers = {"worker": [say("Done.")]}
+    first, second = house.start("first"), house.start("second")
+    house.model.answering.clear()
+
+    def work() -> None:
+        with database():
+            advance(first.id)
+        connections.close_all()
+
+    busy = threading.Thread(target=work)
+    busy.start()
+    until(lambda: house.model.asked, 20, lambda: house.read(first).state)
+    advance(second.id)
+    waits = house.read(second)
+    assert (waits.state, waits.waits_for) == (RunState.WAITING, "budget")
+    assert timedelta(0) < waits.wake_at - datetime.now(UTC) <= timedelta(seconds=10)
+    house.model.answering.set()
+    busy.join()
+    assert house.read(first).state == RunState.SUCCEEDED
+    with house.in_tenant():
+        Run.objects.filter(pk=second.pk).update(wake_at=datetime.now(UTC))
+    assert second.id in due(0, 100), "the tick rings when its time has come"
+    assert house.run(second).state == RunState.SUCCEEDED
 
 
 def test_money_that_comes_while_it_begins_to_wait_is_not_missed(poor: Any) -> None:
