@@ -79,8 +79,12 @@ class Barrier:
 
     def close(self) -> None:
         """Let nothing pass that has not passed yet."""
+        self.close_at(0)
+
+    def close_at(self, written: int) -> None:
+        """Let nothing pass once so many effects have happened, each counted once."""
         with self._changed:
-            self._closes_at = 0
+            self._closes_at = written
             self._changed.notify_all()
 
     def pin(self, calls: Iterable[Call], more: int | None) -> None:
