@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from foundation.access.guards import RefusedError, UnknownError
 from foundation.actors import Actor, AuthenticationMethod
 from foundation.audit.record import entry, record_refusal
-from foundation.errors import ConflictError, InvalidError
+from foundation.errors import ConflictError, InvalidError, LackingError
 from foundation.identity.authentication import ORGANISATION_KEY, actor_of_key, actor_of_session
 from foundation.identity.lookups import see_as_user
 from foundation.identity.refusals import anonymous
@@ -38,6 +38,12 @@ class ActorRequest(HttpRequest):
 def note_refusal(request: HttpRequest, error: Exception) -> None:
     """For whoever turns an error into an answer itself: the record will say why it was refused."""
     cast("ActorRequest", request).refusal = str(error)
+
+
+def note_lack(request: HttpRequest, error: Exception) -> None:
+    """For whoever tells on a page what a service has refused: a lack of rights stands in the record, too."""
+    if isinstance(error, LackingError):
+        note_refusal(request, error)
 
 
 class ActorMiddleware:
@@ -69,7 +75,7 @@ class ActorMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """The answers to what guards and services raise, where no view has turned it into one already."""
         match exception:
-            case RefusedError():
+            case RefusedError() | LackingError():
                 note_refusal(request, exception)
                 return response_for_exception(request, PermissionDenied(str(exception)))
             case StaleSignInError():

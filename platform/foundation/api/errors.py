@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from foundation.access.guards import RefusedError, UnknownError
 from foundation.access.middleware import note_refusal
 from foundation.api.signatures import SIGNATURE, SignatureError
-from foundation.errors import ConflictError, InvalidError
+from foundation.errors import ConflictError, InvalidError, LackingError
 from foundation.identity.step_up import StaleSignInError
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def handle(error: Exception, context: Mapping[str, Any]) -> Response:
 
 
 def problem(status: int, *, detail: str, request_id: str = "", **more: Any) -> Values:
-    """The document: type, title, status, detail, request_id; and for some kinds permission or errors by field."""
+    """The document: type, title, status, detail, request_id; and for some kinds permission(s) or errors by field."""
     return {
         "type": f"urn:remit:problem:{NAMES.get(status, 'failed')}",
         "title": HTTPStatus(status).phrase,
@@ -65,6 +65,12 @@ def _describe(error: Exception) -> Described:
 
 def _refused(error: Any) -> Described:
     return 403, {"detail": str(error), "permission": str(error.permission)}, {}
+
+
+def _lacking(error: Any) -> Described:
+    _, values, headers = _invalid(error)
+    missing = {"permission": error.missing[0], "permissions": [*error.missing]} if error.missing else {}
+    return 403, {**values, **missing}, headers
 
 
 def _invalid(error: Any) -> Described:
@@ -114,6 +120,7 @@ _DETAILS = {401: "Nobody is signed in. Send `Authorization: Bearer <API key>` wi
 _KNOWN: Sequence[tuple[Kinds, Describe]] = (
     (RefusedError, _refused),
     ((UnknownError, Http404), _plain(404)),
+    (LackingError, _lacking),
     (InvalidError, _invalid),
     (SignatureError, _unsigned),
     (ConflictError, _plain(409)),
