@@ -3,6 +3,7 @@
 from dataclasses import replace
 from uuid import UUID
 
+from foundation.access.guards import sees
 from foundation.access.models import Grant, permissions_on
 from foundation.access.roles import Permission
 from foundation.actors import Actor
@@ -33,5 +34,6 @@ def refuse_stronger(
     for grant in held:
         missing = lacking(strength, grant.permissions, grant.target_id, for_another=for_another)
         if missing:
-            message = f"{principal.name} may do what you may not on {grant.target.name} ({min(missing)})."
+            where = grant.target.name if sees(actor, grant.target) else "something that you may not see"
+            message = f"{principal.name} may do what you may not on {where} ({min(missing)})."
             raise LackingError(message, missing, field)
