@@ -6,14 +6,16 @@ from typing import Any
 import pytest
 
 from agents.registry.models import Agent
-from agents.registry.services import create_agent
+from agents.registry.services import NO_SPONSOR, create_agent
 from foundation.access.custom_roles import create_role
 from foundation.access.services import grant
 from foundation.identity.models import Principal
+from foundation.identity.services import suspend_principal
 from foundation.ids import uuid7
 from foundation.organisations.models import GrantTarget, Team
 from foundation.organisations.services import create_team
 from foundation.tenancy.context import tenant
+from tests.console.pages import Visit
 from tests.foundation.api.world import Api, World
 
 NAME = "Merger with Acme"
@@ -113,3 +115,32 @@ def test_a_refusal_names_no_place_that_one_may_not_see(closed: Closed) -> None:
     assert answer.status_code == 403
     assert NAME not in answer.content.decode()
     assert "something that you may not see" in answer.json()["detail"]
+
+
+def test_whoever_cannot_be_the_sponsor_is_not_told_apart(closed: Closed) -> None:
+    """A hidden agent, a service, somebody suspended, and nobody: one answer, which names none of them."""
+    world = closed.world
+    with tenant(world.organisation.id):
+        suspend_principal(actor=world.shell, principal=world.people["viewer"], reason=NAME)
+    for path, body in (("/agents", {"team": "desk", "slug": "mine", "name": "Mine"}), ("/agents/clerk/sponsor", {})):
+        nobody = closed.told("POST", path, body | {"sponsor": str(uuid7())})
+        assert nobody == (400, NO_SPONSOR)
+        for one in (closed.agent.id, world.things["services"], world.people["viewer"].id):
+            assert closed.told("POST", path, body | {"sponsor": str(one)}) == nobody, path
+
+
+def test_the_page_tells_no_sponsor_apart_either(closed: Closed, visit: Visit) -> None:
+    for one in (uuid7(), closed.agent.id, closed.world.things["services"], "x"):
+        answer = visit("/agents/clerk/sponsor/", "stranger", form={"sponsor": str(one)})
+        assert answer.status_code == 303
+        page = visit("/agents/clerk/", "stranger", Cookie=f"messages={answer.cookies['messages'].coded_value}")
+        assert NO_SPONSOR in page.content.decode()
+        assert NAME not in page.content.decode()
+
+
+def test_an_act_is_tried_of_agents_that_one_may_see(closed: Closed) -> None:
+    body = {"kind": "tool_call", "target": "papers.search"}
+    assert closed.told("POST", "/policies/try", body | {"agent": "clerk"})[0] == 200
+    unknown = closed.told("POST", "/policies/try", body | {"agent": "nobody"})
+    assert unknown[0] == 404
+    assert closed.told("POST", "/policies/try", body | {"agent": "merger"}) == unknown
