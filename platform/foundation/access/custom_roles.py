@@ -69,7 +69,10 @@ def change_role(
 
 @transaction.atomic
 def delete_role(*, actor: Actor, role: Role) -> None:
-    """Only a role that nobody has been granted goes."""
+    """Only a role that nobody has been granted goes.
+
+    Doors call `foundation.invitations.roles.remove_role`, which looks at invitations, too.
+    """
     refuse_agent(actor)
     role = Role.objects.select_for_update(no_key=True).get(pk=role.pk)
     used = Grant.objects.filter(custom_role=role).count()

@@ -7,7 +7,7 @@ from typing import cast
 
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.core.handlers.exception import response_for_exception
-from django.db import transaction
+from django.db import DataError, IntegrityError, transaction
 from django.http import Http404, HttpRequest, HttpResponse
 
 from foundation.access.guards import RefusedError, UnknownError
@@ -19,6 +19,7 @@ from foundation.identity.lookups import see_as_user
 from foundation.identity.refusals import anonymous
 from foundation.identity.requests import address_of, bearer_token, request_id_of
 from foundation.identity.step_up import StaleSignInError, to_step_up
+from foundation.refused_rows import told
 from foundation.tenancy.context import enter
 
 # The first never ask the database; the pages of sign-in and the doors for signed calls open transactions of their own,
@@ -88,6 +89,8 @@ class ActorMiddleware:
                 if isinstance(exception, ConflictError):
                     response.status_code = HTTPStatus.CONFLICT
                 return response
+            case IntegrityError() | DataError():
+                return _refused_rows(request, exception)
         return None
 
     def _refuse_moved(self, request: ActorRequest) -> HttpResponse:
@@ -108,6 +111,13 @@ class ActorMiddleware:
         return to_step_up(request)
 
     def _answer(self, request: ActorRequest) -> HttpResponse:
+        try:
+            return self._answer_whole(request)
+        except IntegrityError as error:
+            # Of a constraint that is looked at when the transaction ends: somebody was faster.
+            return _refused_rows(request, error)
+
+    def _answer_whole(self, request: ActorRequest) -> HttpResponse:
         actor = request.actor
         with transaction.atomic():
             if actor.organisation is not None:
@@ -119,6 +129,13 @@ class ActorMiddleware:
             if response.status_code >= HTTPStatus.BAD_REQUEST:
                 transaction.set_rollback(True)
         return response
+
+
+def _refused_rows(request: HttpRequest, error: IntegrityError | DataError) -> HttpResponse:
+    status, said = told(error)
+    response = response_for_exception(request, BadRequest(said))
+    response.status_code = status
+    return response
 
 
 def _authenticate(request: HttpRequest) -> Actor:

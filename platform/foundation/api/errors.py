@@ -8,7 +8,6 @@ from typing import Any
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import DataError, IntegrityError
 from django.http import Http404
-from psycopg.errors import ForeignKeyViolation, UniqueViolation
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -17,6 +16,7 @@ from foundation.access.middleware import note_refusal
 from foundation.api.signatures import SIGNATURE, SignatureError
 from foundation.errors import ConflictError, InvalidError, LackingError
 from foundation.identity.step_up import StaleSignInError
+from foundation.refused_rows import told
 
 logger = logging.getLogger(__name__)
 
@@ -98,14 +98,9 @@ def _framework(error: Any) -> Described:
     return error.status_code, {"detail": _DETAILS.get(error.status_code) or str(error.detail)}, headers
 
 
-def _duplicate(error: Any) -> Described:
-    cause = error.__cause__
-    if isinstance(cause, UniqueViolation):
-        return 409, {"detail": "There is one like it already: choose another name, or change the one that exists."}, {}
-    if isinstance(cause, ForeignKeyViolation):
-        return 400, {"detail": "It points at something that does not exist here."}, {}
-    logger.error("The database refused a row", exc_info=error)
-    return 400, {"detail": "The database refused these values."}, {}
+def _rows(error: Any) -> Described:
+    status, said = told(error)
+    return status, {"detail": said}, {}
 
 
 def _too_deep(_error: Any) -> Described:
@@ -129,7 +124,7 @@ _KNOWN: Sequence[tuple[Kinds, Describe]] = (
     ((PermissionDenied, StaleSignInError), _plain(403)),
     (RequestDataTooBig, _plain(413)),
     (SuspiciousOperation, _plain(400)),
-    ((IntegrityError, DataError), _duplicate),
+    ((IntegrityError, DataError), _rows),
     (RecursionError, _too_deep),
 )
 
