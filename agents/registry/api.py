@@ -8,6 +8,7 @@ from agents.catalogue.models import LanguageModel
 from agents.registry.models import Agent, AgentVersion, OnExhausted, Truncation
 from agents.registry.reviewing import OWNERLESS, return_agent, submit_agent, take_over_agent
 from agents.registry.services import (
+    NO_SPONSOR,
     activate_agent,
     change_sponsor,
     create_agent,
@@ -22,6 +23,7 @@ from foundation.access.roles import Permission
 from foundation.api.operations import operation, verb
 from foundation.api.serializers import Body, MandatoryReason, Reason, Shape
 from foundation.api.viewsets import Read
+from foundation.errors import InvalidError
 from foundation.identity.models import Principal
 from foundation.organisations.models import Team
 
@@ -219,7 +221,7 @@ class AgentEndpoints(Read):
         return found
 
     def _person(self, identifier: Any) -> Principal:
-        found = Principal.objects.filter(pk=identifier).first()
+        found = Principal.objects.filter(pk=identifier).first() if identifier else None
         if found is None:
-            raise UnknownError("person")
+            raise InvalidError(NO_SPONSOR, "sponsor")
         return found

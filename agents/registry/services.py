@@ -19,6 +19,9 @@ from foundation.inputs import checked_optional, checked_slug, checked_text, refu
 from foundation.organisations.models import TargetKind, Team
 from foundation.organisations.services import add_target
 
+# The same for whatever is no such person: it may be something that the actor may not know of.
+NO_SPONSOR = "There is no such person here to answer for the agent: name an active person of this organisation."
+
 
 @transaction.atomic
 def create_agent(*, actor: Actor, team: Team, slug: str, name: str, purpose: str, sponsor: Principal) -> Agent:
@@ -190,7 +193,6 @@ def change_sponsor(*, actor: Actor, agent: Agent, sponsor: Principal) -> Agent:
 
 
 def _check_sponsor(sponsor: Principal, organisation_id: UUID) -> None:
-    if sponsor.organisation_id != organisation_id:
-        raise InvalidError("The sponsor belongs to another organisation.", "sponsor")
-    if sponsor.kind != PrincipalKind.PERSON or sponsor.state != PrincipalState.ACTIVE:
-        raise InvalidError(f"{sponsor.name} cannot be the sponsor: name an active person.", "sponsor")
+    theirs = sponsor.organisation_id == organisation_id
+    if not theirs or sponsor.kind != PrincipalKind.PERSON or sponsor.state != PrincipalState.ACTIVE:
+        raise InvalidError(NO_SPONSOR, "sponsor")

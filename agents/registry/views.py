@@ -13,6 +13,7 @@ from agents.registry.forms import AgentForm, VersionForm
 from agents.registry.models import Agent, AgentState, AgentVersion
 from agents.registry.reviewing import OWNERLESS, return_agent, submit_agent, take_over_agent
 from agents.registry.services import (
+    NO_SPONSOR,
     activate_agent,
     change_sponsor,
     create_agent,
@@ -253,6 +254,6 @@ class ChangeSponsor(Act):
         except ValueError:
             sponsor = None
         if sponsor is None:
-            raise InvalidError("Choose a person of this organisation.", "sponsor")
+            raise InvalidError(NO_SPONSOR, "sponsor")
         change_sponsor(actor=self.actor, agent=agent, sponsor=sponsor)
         return f"/agents/{slug}/"

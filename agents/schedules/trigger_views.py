@@ -22,7 +22,7 @@ from agents.schedules.services import (
 )
 from foundation.access.roles import Permission
 from foundation.errors import ConflictError, InvalidError
-from foundation.web.forms import UNPROCESSABLE, FormPage
+from foundation.web.forms import UNPROCESSABLE, FormPage, tell
 from foundation.web.listing import page_of
 from foundation.web.pages import Act, Page
 from foundation.web.redirects import SeeOther
@@ -118,10 +118,8 @@ class NewTrigger(FormPage):
         if form.is_valid():
             try:
                 made, secret = self._made(form.cleaned_data)
-            except InvalidError as error:
-                form.add_error(error.field if error.field in form.fields else None, error.message)
-            except ConflictError as error:
-                form.add_error(None, error.message)
+            except (InvalidError, ConflictError) as error:
+                tell(request, form, error)
             else:
                 return _with_secret(request, made, secret)
         return self.render({**self.context(), "form": form}, UNPROCESSABLE)

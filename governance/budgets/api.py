@@ -4,12 +4,11 @@ from typing import Any
 
 from rest_framework import serializers
 
-from foundation.access.guards import UnknownError
+from foundation.access.guards import UnknownError, find_target
 from foundation.access.roles import Permission
 from foundation.api.operations import operation
 from foundation.api.serializers import Body, Shape
 from foundation.api.viewsets import Read
-from foundation.organisations.models import GrantTarget
 from governance.budgets.models import Budget, BudgetPeriod, BudgetScope
 from governance.budgets.services import set_budget
 
@@ -45,8 +44,7 @@ class BudgetEndpoints(Read):
     def create(self, values: Any) -> Budget:
         """From now on; a limit below what is spent closes the scope."""
         # The scope's row and its target have the same id.
-        target = GrantTarget.objects.filter(pk=values["scope_id"], kind=values["scope"]).first()
-        if target is None:
+        target = find_target(self.actor, self.named, values["scope_id"], str(values["scope"]))
+        if target.kind != values["scope"]:
             raise UnknownError(str(values["scope"]))
-        self.require(target.id)
         return set_budget(actor=self.actor, target=target, **values)

@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from agents.registry.models import Agent
 from foundation.access.roles import Permission
 from foundation.api.operations import operation, verb
 from foundation.api.serializers import Body, Shape
@@ -117,9 +118,10 @@ class PolicyEndpoints(Read):
           answer=TrialShape)  # fmt: skip
     def try_act(self, values: Any) -> Any:
         """With the policies as they are now."""
+        agent = self.find(Agent.objects.all(), values["agent"], Permission.AGENT_VIEW)
         return try_act(
             organisation=self.organisation,
-            agent_slug=values["agent"],
+            agent_slug=agent.slug,
             kind=values["kind"],
             target=values["target"],
             arguments=values["arguments"],

@@ -69,3 +69,20 @@ def test_a_review_from_opening_to_export(world: World, visit: Visit):
     sheet = visit(f"{place}?format=csv").content.decode()
     assert "revoked" in sheet
     assert visit(f"{place}?format=jsonl")["Content-Type"] == "application/jsonl"
+
+
+def test_a_role_in_an_invitation_is_deleted_once_that_is_withdrawn(world: World, visit: Visit):
+    api, root = world.api(), str(world.organisation.id)
+    role = api.post("/roles", {"slug": "helper", "name": "Helper", "permissions": ["team.view"]}).json()["id"]
+    asked = api.post("/invitations", {"email": "new@example.org", "role": "helper", "target": root}).json()["id"]
+    refused = api.delete(f"/roles/{role}")
+    assert refused.status_code == 409
+    assert "An open invitation gives Helper" in refused.json()["detail"]
+    told = visit(f"/settings/roles/own/{role}/delete/", form={})
+    assert told.status_code == 303
+    page = visit("/settings/roles/own/", Cookie=f"messages={told.cookies['messages'].coded_value}")
+    assert "An open invitation gives Helper" in page.content.decode()
+    assert api.delete(f"/invitations/{asked}").status_code == 204
+    assert visit(f"/settings/roles/own/{role}/delete/", form={}).status_code == 303
+    assert api.get(f"/roles/{role}").status_code == 404
+    assert api.get(f"/invitations/{asked}").json()["role"] == "helper"

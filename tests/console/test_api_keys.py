@@ -37,7 +37,7 @@ def test_scopes_narrow(world: World) -> None:
 
 def test_nobody_makes_a_key_for_another_person(world: World) -> None:
     body = {"name": "x", "principal": str(world.people["viewer"].id)}
-    assert world.api("administrator").post("/api-keys", body).status_code == 400
+    assert world.api("administrator").post("/api-keys", body).status_code == 403
 
 
 def test_nobody_makes_a_key_for_a_service_that_may_more(world: World) -> None:
@@ -47,7 +47,7 @@ def test_nobody_makes_a_key_for_a_service_that_may_more(world: World) -> None:
         grant(actor=world.shell, principal=service, role="administrator", target=root)
     body = {"name": "x", "principal": str(service.id)}
     answer = world.api("builder").post("/api-keys", body)
-    assert answer.status_code == 400
+    assert answer.status_code == 403
     assert "principal" in answer.json()["errors"]
     assert world.api("administrator").post("/api-keys", body).status_code == 201
 
@@ -81,4 +81,4 @@ def test_a_key_rotates_with_an_overlap(world: World) -> None:
     last = api.post(f"/api-keys/{answer.json()['id']}/rotate", {"overlap": 0}).json()
     assert Api(answer.json()["key"]).get("/runs").status_code == 401
     assert Api(last["key"]).get("/runs").status_code == 200
-    assert world.api().post(f"/api-keys/{last['id']}/rotate").status_code == 400  # another person's
+    assert world.api().post(f"/api-keys/{last['id']}/rotate").status_code == 403  # another person's

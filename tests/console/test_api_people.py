@@ -52,7 +52,7 @@ def test_nobody_gives_more_than_they_hold(bare: World) -> None:
         "principal": str(bare.people["stranger"].id), "role": "administrator", "target": str(bare.organisation.id)
     }  # fmt: skip
     answer = bare.api("team-lead").post("/grants", body)
-    assert answer.status_code == 400
+    assert answer.status_code == 403
     assert "role" in answer.json()["errors"]
 
 

@@ -215,7 +215,7 @@ def test_what_is_over_gives_nothing(world: World, clerk: Agent, how: str) -> Non
 def test_what_a_person_may_not_an_agent_gets_from_nobody(world: World, clerk: Agent) -> None:
     answer = ask(subject_token=world.keys["viewer"], requested_actor="clerk", audience="papers")
     assert answer.json()["error"] == "invalid_request", "the viewer has given nothing"
-    assert "for you" in answer.json()["error_description"]
+    assert "nobody lets it act" in answer.json()["error_description"]
 
 
 def test_the_public_keys_and_the_addresses_are_published(world: World) -> None:
@@ -234,3 +234,24 @@ def test_tokens_of_another_organisation_are_not_active(world: World, clerk: Agen
     assert other.api().post("/introspect", {"token": token, "audience": "papers"}).json() == {"active": False}
     assert world.api().post("/introspect", {"token": token, "audience": "bank"}).json() == {"active": False}
     assert world.api().post("/introspect", {"token": token, "audience": "papers"}).json()["active"] is True
+
+
+def test_nobody_learns_at_this_door_which_agents_there_are(world: World, clerk: Agent) -> None:
+    """One that is there and one that is not, by name and by id: the same words to whoever lets none of them act."""
+    nobody = ask(subject_token=world.keys["viewer"], requested_actor="nobody", audience="papers")
+    assert nobody.status_code == 400
+    for name in (clerk.slug, str(clerk.pk), str(uuid7())):
+        assert ask(subject_token=world.keys["viewer"], requested_actor=name, audience="papers").json() == nobody.json()
+
+
+def test_nor_does_an_agent_with_a_token(world: World, clerk: Agent) -> None:
+    aside = _agent(world, "aside")
+    give(world, clerk, [SEARCH], ["remit"])
+    said = []
+    for name in (aside.slug, str(aside.pk), "nobody"):
+        mine = ask(subject_token=world.keys["operator"], requested_actor="clerk", audience="remit").json()
+        said.append(ask(subject_token=mine["access_token"], subject_token_type=JWT, requested_actor=name,
+                        audience="remit"))  # fmt: skip
+    assert {answer.status_code for answer in said} == {400}
+    assert said[0].json() == said[1].json() == said[2].json()
+    assert "(any more)" in said[0].json()["error_description"]

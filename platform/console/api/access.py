@@ -6,12 +6,11 @@ from rest_framework import serializers
 
 from console.api.grants import PrincipalName, TargetName
 from foundation.access.explanations import who, why
-from foundation.access.guards import UnknownError
+from foundation.access.guards import find_principal, find_target
 from foundation.access.roles import Permission
 from foundation.api.operations import verb
 from foundation.api.serializers import Body
 from foundation.api.viewsets import Endpoints
-from foundation.identity.models import Principal, PrincipalKind
 from foundation.organisations.models import GrantTarget
 
 PERMISSIONS = [(one.value, one.value) for one in Permission]
@@ -71,10 +70,7 @@ class AccessEndpoints(Endpoints):
     def why(self, values: Any) -> dict[str, Any]:
         """Through groups, custom roles and what stands above."""
         target = self._target(values)
-        wanted = values.get("principal") or self.actor.principal
-        principal = Principal.objects.filter(pk=wanted).exclude(kind=PrincipalKind.AGENT).first() if wanted else None
-        if principal is None:
-            raise UnknownError("principal")
+        principal = find_principal(values.get("principal") or self.actor.principal)
         paths = why(principal, target, values.get("permission", ""))
         return {"may": bool(paths), "paths": paths}
 
@@ -85,8 +81,4 @@ class AccessEndpoints(Endpoints):
         return {"paths": who(self._target(values), values["permission"])}
 
     def _target(self, values: Any) -> GrantTarget:
-        target = GrantTarget.objects.filter(pk=values.get("target") or self.organisation_id).first()
-        if target is None:
-            raise UnknownError("target of a grant")
-        self.require(target.id)
-        return target
+        return find_target(self.actor, self.named, values.get("target") or self.organisation_id)

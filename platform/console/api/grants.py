@@ -4,13 +4,13 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
-from foundation.access.guards import UnknownError
+from foundation.access.guards import find_principal, find_target
 from foundation.access.models import Grant, PermittedQuerySet
 from foundation.access.roles import Permission
 from foundation.access.services import grant, withdraw
 from foundation.api.operations import operation
 from foundation.api.serializers import Body, Shape
-from foundation.api.viewsets import Read, by_name
+from foundation.api.viewsets import Read
 from foundation.identity.models import Principal
 from foundation.organisations.models import GrantTarget
 
@@ -63,13 +63,8 @@ class GrantEndpoints(Read):
     @operation("Grant a role", Permission.GRANT_MANAGE, body=CreateGrant, status=201)
     def create(self, values: Any) -> Grant:
         """The target decides who may."""
-        target = GrantTarget.objects.filter(**by_name(GrantTarget, str(values.pop("target")))).first()
-        if target is None:
-            raise UnknownError("target of a grant")
-        self.require(target.id)
-        principal = Principal.objects.filter(pk=values.pop("principal")).first()
-        if principal is None:
-            raise UnknownError("principal")
+        target = find_target(self.actor, self.named, values.pop("target"))
+        principal = find_principal(values.pop("principal"))
         return grant(actor=self.actor, principal=principal, target=target, **values)
 
     @operation("Withdraw a grant", Permission.GRANT_MANAGE, status=204)

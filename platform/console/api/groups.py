@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from console.api.grants import PrincipalName
 from foundation.access.groups import add_member, create_group, end_group, remove_member, rename_group
-from foundation.access.guards import UnknownError
+from foundation.access.guards import UnknownError, find_principal
 from foundation.access.roles import Permission
 from foundation.api.operations import operation, verb
 from foundation.api.serializers import Body, Shape
@@ -79,9 +79,7 @@ class GroupEndpoints(Read):
           answer=GroupMemberShape)  # fmt: skip
     def add(self, values: Any) -> GroupMember:
         """It holds what the group is granted from now on: no more than you hold yourself."""
-        member = Principal.objects.filter(pk=values["member"]).first()
-        if member is None:
-            raise UnknownError("principal")
+        member = find_principal(values["member"])
         return add_member(actor=self.actor, group=self.get_object(), member=member)
 
     @verb("post", "remove", "Take a member out of a group", Permission.PERSON_MANAGE, body=ChooseMember)

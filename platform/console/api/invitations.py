@@ -5,14 +5,13 @@ from typing import Any, ClassVar
 from rest_framework import serializers
 
 from console.api.grants import PrincipalName, TargetName
-from foundation.access.guards import UnknownError
+from foundation.access.guards import find_target
 from foundation.access.roles import Permission
 from foundation.api.operations import operation
 from foundation.api.serializers import Body, Shape
-from foundation.api.viewsets import Read, by_name
+from foundation.api.viewsets import Read
 from foundation.invitations.models import Invitation, InvitationQuerySet
 from foundation.invitations.services import invite, withdraw_invitation
-from foundation.organisations.models import GrantTarget
 
 
 class InvitationShape(Shape):
@@ -58,9 +57,7 @@ class InvitationEndpoints(Read):
     def create(self, values: Any) -> Invitation:
         """By mail if this installation sends mail; else the answer holds the link."""
         self.require()
-        target = GrantTarget.objects.filter(**by_name(GrantTarget, str(values.pop("target")))).first()
-        if target is None:
-            raise UnknownError("target of a grant")
+        target = find_target(self.actor, self.named, values.pop("target"))
         invited = invite(actor=self.actor, organisation=self.organisation, target=target, **values)
         setattr(invited.invitation, "link", invited.link)  # noqa: B010 - for the shape of this one answer
         return invited.invitation

@@ -6,7 +6,7 @@ from django.db.models import Q
 from rest_framework import serializers
 
 from console.api.grants import PrincipalName
-from foundation.access.guards import UnknownError
+from foundation.access.guards import find_principal
 from foundation.access.models import PermittedQuerySet, permissions_on
 from foundation.access.roles import Permission
 from foundation.access.strength import refuse_stronger
@@ -108,10 +108,7 @@ class ApiKeyEndpoints(Read):
     def _principal(self, given: Any) -> Principal:
         if given is not None and given != self.actor.principal:
             self.require()
-        identifier = given or self.actor.principal
-        principal = Principal.objects.filter(id=identifier).first() if identifier else None
-        if principal is None:
-            raise UnknownError("principal")
+        principal = find_principal(given or self.actor.principal)
         refuse_stronger_service(self.actor, principal)
         return principal
 

@@ -5,14 +5,13 @@ from typing import Any, ClassVar
 from rest_framework import serializers
 
 from console.api.grants import PrincipalName, TargetName
-from foundation.access.guards import UnknownError
+from foundation.access.guards import UnknownError, find_target
 from foundation.access.models import PermittedQuerySet, Review, ReviewItem
 from foundation.access.reviews import attest, close_review, open_review, revoke
 from foundation.access.roles import Permission
 from foundation.api.operations import operation, verb
 from foundation.api.serializers import Body, Shape
 from foundation.api.viewsets import Read
-from foundation.organisations.models import GrantTarget
 
 DECISIONS = {"attest": attest, "revoke": revoke}
 
@@ -68,10 +67,7 @@ class ReviewEndpoints(Read):
     @operation("Open an access review", Permission.GRANT_MANAGE, body=OpenReview, status=201)
     def create(self, values: Any) -> Review:
         """Every live grant on the target and below it is to be attested or withdrawn."""
-        target = GrantTarget.objects.filter(pk=values.pop("target")).first()
-        if target is None:
-            raise UnknownError("target of a review")
-        self.require(target.id)
+        target = find_target(self.actor, self.named, values.pop("target"), "target of a review")
         return open_review(actor=self.actor, target=target, **values)
 
     @verb("get", "items", "List the grants of a review", Permission.GRANT_VIEW, answer=ReviewItemShape, many=True)

@@ -4,13 +4,14 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
-from foundation.access.custom_roles import change_role, create_role, delete_role
+from foundation.access.custom_roles import change_role, create_role
 from foundation.access.models import Role
 from foundation.access.roles import ROLES, Permission
 from foundation.api.operations import operation, verb
 from foundation.api.serializers import Body, Shape
 from foundation.api.viewsets import Read
 from foundation.api.wide import WideQuerySet
+from foundation.invitations.roles import remove_role
 
 PERMISSIONS = [(one.value, one.value) for one in Permission]
 
@@ -78,5 +79,5 @@ class RoleEndpoints(Read):
 
     @operation("Delete a role that nobody holds", Permission.GRANT_MANAGE, status=204)
     def destroy(self, _values: Any) -> None:
-        """Withdraw its grants first."""
-        delete_role(actor=self.actor, role=self.get_object())
+        """Withdraw its grants and open invitations first."""
+        remove_role(actor=self.actor, role=self.get_object())

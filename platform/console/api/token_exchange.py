@@ -17,7 +17,7 @@ from agents.runs.run_tokens import check_token
 from foundation.actors import Actor
 from foundation.api.doors import allow_calls, count_refusal, forgive
 from foundation.audit.record import entry, record, record_refusal
-from foundation.delegation.exchange import ExchangeError, Receiver, Wish, for_agent, for_person
+from foundation.delegation.exchange import NOT_LET, ExchangeError, Receiver, Wish, for_agent, for_person
 from foundation.delegation.tokens import REMIT, Claims, TokenRefusedError, mint, verify
 from foundation.identity.authentication import actor_of_key
 from foundation.identity.models import PrincipalState
@@ -146,7 +146,7 @@ class _Asked:
         else:
             raise ExchangeError("invalid_request", "Say which agent is to act: an actor_token, or requested_actor.")
         if found is None or found.serving is None:
-            raise ExchangeError("invalid_request", "There is no such agent, or it is not active.")
+            raise ExchangeError("invalid_request", NOT_LET)
         rights = rights_of_version(found.serving)
         return Receiver(principal=found.principal_id, slug=found.slug, name=found.name, rights=rights)
 

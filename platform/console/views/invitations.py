@@ -18,7 +18,7 @@ from foundation.invitations.joining import InvitationRow, invitation_of, join_as
 from foundation.invitations.models import Invitation, InvitationQuerySet
 from foundation.invitations.services import invite, withdraw_invitation
 from foundation.web.errors import too_many
-from foundation.web.forms import UNPROCESSABLE, FormPage
+from foundation.web.forms import UNPROCESSABLE, FormPage, tell
 from foundation.web.pages import Act, actor_of
 from foundation.web.redirects import SeeOther
 from foundation.web.targets import covered_targets
@@ -96,10 +96,8 @@ class Invitations(FormPage):
             values = {**form.cleaned_data, "target": self._targets[form.cleaned_data["target"]]}
             try:
                 invited = invite(actor=self.actor, organisation=self.organisation, **values)
-            except InvalidError as error:
-                form.add_error(error.field if error.field in form.fields else None, error.message)
-            except ConflictError as error:
-                form.add_error(None, error.message)
+            except (InvalidError, ConflictError) as error:
+                tell(request, form, error)
             else:
                 said = {"invited": invited.invitation, "link": invited.link, "form": self.make()}
                 return self.render({**self.context(), **said})

@@ -10,13 +10,14 @@ from django.http import HttpRequest, HttpResponse
 
 from console.api.keys import KeyQuerySet, refuse_stronger_service
 from console.forms import KeyForm
+from foundation.access.middleware import note_lack
 from foundation.access.roles import Permission
 from foundation.errors import ConflictError, InvalidError
 from foundation.identity.keys import rotate_api_key
 from foundation.identity.models import ApiKey, Principal, PrincipalKind, PrincipalState
 from foundation.identity.services import create_api_key, revoke_api_key
 from foundation.instants import database_now
-from foundation.web.forms import UNPROCESSABLE, FormPage
+from foundation.web.forms import UNPROCESSABLE, FormPage, tell
 from foundation.web.pages import Act, Page
 from foundation.web.redirects import SeeOther
 
@@ -60,10 +61,8 @@ class Keys(FormPage):
         if form.is_valid():
             try:
                 secret = self._created(form.cleaned_data)
-            except InvalidError as error:
-                form.add_error(error.field if error.field in form.fields else None, error.message)
-            except ConflictError as error:
-                form.add_error(None, error.message)
+            except (InvalidError, ConflictError) as error:
+                tell(request, form, error)
             else:
                 return self.render({**self.context(), "form": self.make(), "secret": secret})
         return self.render({**self.context(), "form": form}, UNPROCESSABLE)
@@ -94,6 +93,7 @@ class Rotate(Keys):
         try:
             _, secret = rotate_api_key(actor=self.actor, api_key=former, overlap=_overlap(request))
         except (InvalidError, ConflictError) as error:
+            note_lack(request, error)
             messages.warning(request, error.message)
             return SeeOther("/settings/tokens/")
         shown = {"secret": secret, "rotated": ApiKey.objects.get(pk=former.pk)}

@@ -8,13 +8,14 @@ from uuid import UUID
 from django import forms
 
 from console.forms import GrantForm
-from foundation.access.custom_roles import change_role, create_role, delete_role
+from foundation.access.custom_roles import change_role, create_role
 from foundation.access.guards import UnknownError
 from foundation.access.models import Grant, PermittedQuerySet, Role
 from foundation.access.roles import ROLES, Permission
 from foundation.access.services import grant, withdraw
 from foundation.api.wide import WideQuerySet
 from foundation.identity.models import Principal, PrincipalKind, PrincipalState
+from foundation.invitations.roles import remove_role
 from foundation.web.forms import FormPage
 from foundation.web.pages import Act
 from foundation.web.targets import covered_targets
@@ -172,5 +173,5 @@ class DeleteRole(Act):
     def act(self, role_id: UUID) -> str:
         """Back to the list."""
         roles: WideQuerySet[Role] = WideQuerySet(Role)
-        delete_role(actor=self.actor, role=self.found(roles, id=role_id))
+        remove_role(actor=self.actor, role=self.found(roles, id=role_id))
         return OWN

@@ -19,7 +19,7 @@ from foundation.identity.models import User, WebSession
 from foundation.identity.second_factor import factors_of
 from foundation.identity.sessions import end_other_sessions, end_session, sessions_of
 from foundation.identity.step_up import refuse_foreign, require_fresh
-from foundation.web.forms import UNPROCESSABLE, FormPage
+from foundation.web.forms import UNPROCESSABLE, FormPage, tell
 from foundation.web.pages import Act, Page
 
 HERE = "/settings/security/"
@@ -102,10 +102,8 @@ class Guarded(Own, FormPage):
         if form.is_valid():
             try:
                 codes = self.carry_out(form.cleaned_data)
-            except InvalidError as error:
-                form.add_error(error.field if error.field in form.fields else None, error.message)
-            except ConflictError as error:
-                form.add_error(None, error.message)
+            except (InvalidError, ConflictError) as error:
+                tell(request, form, error)
             else:
                 self.template = "console/security_codes.html"  # type: ignore[misc]  # for this one answer
                 return self.render({"tab": "security", "codes": codes})

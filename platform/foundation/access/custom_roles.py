@@ -8,7 +8,7 @@ from foundation.access.models import Grant, Role, permissions_on
 from foundation.access.roles import ROLES, Permission
 from foundation.actors import Actor
 from foundation.audit.record import Entry, entry, record
-from foundation.errors import ConflictError, InvalidError
+from foundation.errors import ConflictError, InvalidError, LackingError
 from foundation.identity.step_up import require_fresh
 from foundation.inputs import checked_optional, checked_slug, checked_text, organisation_of, refuse_agent
 
@@ -69,7 +69,10 @@ def change_role(
 
 @transaction.atomic
 def delete_role(*, actor: Actor, role: Role) -> None:
-    """Only a role that nobody has been granted goes."""
+    """Only a role that nobody has been granted goes.
+
+    Doors call `foundation.invitations.roles.remove_role`, which looks at invitations, too.
+    """
     refuse_agent(actor)
     role = Role.objects.select_for_update(no_key=True).get(pk=role.pk)
     used = Grant.objects.filter(custom_role=role).count()
@@ -94,9 +97,8 @@ def _checked(actor: Actor, permissions: Iterable[str], *, empty: bool = False) -
         wanted = _known(wanted)
     lacking = wanted - permissions_on(actor, organisation_of(actor))
     if lacking:
-        raise InvalidError(
-            f"You lack {min(lacking)} in the organisation, so you cannot make a role of it.", "permissions"
-        )
+        message = f"You lack {min(lacking)} in the organisation, so you cannot make a role of it."
+        raise LackingError(message, lacking, "permissions")
     return wanted
 
 

@@ -9,6 +9,8 @@ from foundation.access.models import PermittedQuerySet, permissions_on
 from foundation.access.reach import reach_of
 from foundation.access.roles import ROLES, Permission
 from foundation.actors import Actor, ActorKind
+from foundation.identity.models import Principal, PrincipalKind
+from foundation.organisations.models import GrantTarget, TargetKind
 
 M = TypeVar("M", bound=models.Model)
 
@@ -57,6 +59,35 @@ def find(rows: PermittedQuerySet[M], actor: Actor, permission: str, **lookup: An
     if permission != view and rows.permitted(actor, view).filter(**lookup).exists():
         raise RefusedError(permission)
     raise UnknownError(str(kind))
+
+
+def find_target(actor: Actor, permission: str, identifier: UUID, kind: str = "target of a grant") -> GrantTarget:
+    """The organisation, team or agent of this id, if the actor holds the permission on it; else as `find` answers."""
+    found = GrantTarget.objects.filter(pk=identifier).first()
+    if found is None:
+        raise UnknownError(kind)
+    held = permissions_on(actor, found.id)
+    if permission in held:
+        return found
+    if view_permission(permission) in held or sees(actor, found):
+        raise RefusedError(permission, found.id)
+    raise UnknownError(kind)
+
+
+def sees(actor: Actor, target: GrantTarget) -> bool:
+    """Whether the actor may know of an organisation (its own), a team or an agent."""
+    if target.kind == TargetKind.ORGANISATION:
+        return target.organisation_id == actor.organisation
+    return f"{target.kind}.view" in permissions_on(actor, target.id)
+
+
+def find_principal(identifier: UUID | None, kind: str = "principal") -> Principal:
+    """The person, service or group of this id. Agents are found as agents only: not everybody may know of each."""
+    rows = Principal.objects.exclude(kind=PrincipalKind.AGENT)
+    found = rows.filter(pk=identifier).first() if identifier else None
+    if found is None:
+        raise UnknownError(kind)
+    return found
 
 
 def view_permission(permission: str) -> str:

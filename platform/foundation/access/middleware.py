@@ -7,18 +7,19 @@ from typing import cast
 
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.core.handlers.exception import response_for_exception
-from django.db import transaction
+from django.db import DataError, IntegrityError, transaction
 from django.http import Http404, HttpRequest, HttpResponse
 
 from foundation.access.guards import RefusedError, UnknownError
 from foundation.actors import Actor, AuthenticationMethod
 from foundation.audit.record import entry, record_refusal
-from foundation.errors import ConflictError, InvalidError
+from foundation.errors import ConflictError, InvalidError, LackingError
 from foundation.identity.authentication import ORGANISATION_KEY, actor_of_key, actor_of_session
 from foundation.identity.lookups import see_as_user
 from foundation.identity.refusals import anonymous
 from foundation.identity.requests import address_of, bearer_token, request_id_of
 from foundation.identity.step_up import StaleSignInError, to_step_up
+from foundation.refused_rows import told
 from foundation.tenancy.context import enter
 
 # The first never ask the database; the pages of sign-in and the doors for signed calls open transactions of their own,
@@ -38,6 +39,12 @@ class ActorRequest(HttpRequest):
 def note_refusal(request: HttpRequest, error: Exception) -> None:
     """For whoever turns an error into an answer itself: the record will say why it was refused."""
     cast("ActorRequest", request).refusal = str(error)
+
+
+def note_lack(request: HttpRequest, error: Exception) -> None:
+    """For whoever tells on a page what a service has refused: a lack of rights stands in the record, too."""
+    if isinstance(error, LackingError):
+        note_refusal(request, error)
 
 
 class ActorMiddleware:
@@ -69,7 +76,7 @@ class ActorMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """The answers to what guards and services raise, where no view has turned it into one already."""
         match exception:
-            case RefusedError():
+            case RefusedError() | LackingError():
                 note_refusal(request, exception)
                 return response_for_exception(request, PermissionDenied(str(exception)))
             case StaleSignInError():
@@ -82,6 +89,8 @@ class ActorMiddleware:
                 if isinstance(exception, ConflictError):
                     response.status_code = HTTPStatus.CONFLICT
                 return response
+            case IntegrityError() | DataError():
+                return _refused_rows(request, exception)
         return None
 
     def _refuse_moved(self, request: ActorRequest) -> HttpResponse:
@@ -102,6 +111,13 @@ class ActorMiddleware:
         return to_step_up(request)
 
     def _answer(self, request: ActorRequest) -> HttpResponse:
+        try:
+            return self._answer_whole(request)
+        except IntegrityError as error:
+            # Of a constraint that is looked at when the transaction ends: somebody was faster.
+            return _refused_rows(request, error)
+
+    def _answer_whole(self, request: ActorRequest) -> HttpResponse:
         actor = request.actor
         with transaction.atomic():
             if actor.organisation is not None:
@@ -113,6 +129,13 @@ class ActorMiddleware:
             if response.status_code >= HTTPStatus.BAD_REQUEST:
                 transaction.set_rollback(True)
         return response
+
+
+def _refused_rows(request: HttpRequest, error: IntegrityError | DataError) -> HttpResponse:
+    status, said = told(error)
+    response = response_for_exception(request, BadRequest(said))
+    response.status_code = status
+    return response
 
 
 def _authenticate(request: HttpRequest) -> Actor:

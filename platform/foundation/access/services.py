@@ -10,7 +10,7 @@ from foundation.access.roles import ROLES, Permission
 from foundation.access.strength import lacking
 from foundation.actors import Actor, ActorKind
 from foundation.audit.record import Entry, entry, record
-from foundation.errors import ConflictError, InvalidError
+from foundation.errors import ConflictError, InvalidError, LackingError
 from foundation.identity.models import GroupMember, Principal, PrincipalKind, PrincipalState
 from foundation.identity.step_up import require_fresh
 from foundation.inputs import checked_optional, refuse_agent
@@ -98,7 +98,8 @@ def _role_named(slug: str, organisation_id: UUID) -> Role | None:
 def _refuse(actor: Actor, role: str, held: frozenset[str], target: GrantTarget, principal: Principal) -> None:
     refuse_agent(actor)
     if missing := lacking(actor, held, target.id, for_another=not _is_self(actor, principal)):
-        raise InvalidError(f"The role {role} may do what you may not on {target.name} ({min(missing)}).", "role")
+        message = f"The role {role} may do what you may not on {target.name} ({min(missing)})."
+        raise LackingError(message, missing, "role")
     if Permission.GRANT_MANAGE in held:
         require_fresh(actor)  # a role that gives roles
 

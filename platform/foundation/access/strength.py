@@ -3,15 +3,12 @@
 from dataclasses import replace
 from uuid import UUID
 
+from foundation.access.guards import sees
 from foundation.access.models import Grant, permissions_on
 from foundation.access.roles import Permission
 from foundation.actors import Actor
-from foundation.errors import InvalidError
+from foundation.errors import LackingError
 from foundation.identity.models import Principal
-
-
-class StrongerError(InvalidError):
-    """Whoever did this could do what they may not."""
 
 
 def lacking(actor: Actor, held: frozenset[str], target: UUID, *, for_another: bool = False) -> frozenset[str]:
@@ -27,7 +24,7 @@ def lacking(actor: Actor, held: frozenset[str], target: UUID, *, for_another: bo
 def refuse_stronger(
     actor: Actor, principal: Principal, *, narrowed: bool = True, for_another: bool = False, field: str = "principal"
 ) -> None:
-    """Raises StrongerError if `principal` holds, itself or through its groups, what the actor does not hold there.
+    """Raises LackingError if `principal` holds, itself or through its groups, what the actor does not hold there.
 
     With `narrowed` false it counts what the actor's principal holds, whatever its key was narrowed to. `for_another` is
     that of `lacking`, `field` that of the error.
@@ -37,5 +34,6 @@ def refuse_stronger(
     for grant in held:
         missing = lacking(strength, grant.permissions, grant.target_id, for_another=for_another)
         if missing:
-            message = f"{principal.name} may do what you may not on {grant.target.name} ({min(missing)})."
-            raise StrongerError(message, field)
+            where = grant.target.name if sees(actor, grant.target) else "something that you may not see"
+            message = f"{principal.name} may do what you may not on {where} ({min(missing)})."
+            raise LackingError(message, missing, field)

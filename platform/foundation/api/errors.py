@@ -8,15 +8,15 @@ from typing import Any
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import DataError, IntegrityError
 from django.http import Http404
-from psycopg.errors import ForeignKeyViolation, UniqueViolation
 from rest_framework import exceptions
 from rest_framework.response import Response
 
 from foundation.access.guards import RefusedError, UnknownError
 from foundation.access.middleware import note_refusal
 from foundation.api.signatures import SIGNATURE, SignatureError
-from foundation.errors import ConflictError, InvalidError
+from foundation.errors import ConflictError, InvalidError, LackingError
 from foundation.identity.step_up import StaleSignInError
+from foundation.refused_rows import told
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def handle(error: Exception, context: Mapping[str, Any]) -> Response:
 
 
 def problem(status: int, *, detail: str, request_id: str = "", **more: Any) -> Values:
-    """The document: type, title, status, detail, request_id; and for some kinds permission or errors by field."""
+    """The document: type, title, status, detail, request_id; and for some kinds permission(s) or errors by field."""
     return {
         "type": f"urn:remit:problem:{NAMES.get(status, 'failed')}",
         "title": HTTPStatus(status).phrase,
@@ -65,6 +65,12 @@ def _describe(error: Exception) -> Described:
 
 def _refused(error: Any) -> Described:
     return 403, {"detail": str(error), "permission": str(error.permission)}, {}
+
+
+def _lacking(error: Any) -> Described:
+    _, values, headers = _invalid(error)
+    missing = {"permission": error.missing[0], "permissions": [*error.missing]} if error.missing else {}
+    return 403, {**values, **missing}, headers
 
 
 def _invalid(error: Any) -> Described:
@@ -92,14 +98,9 @@ def _framework(error: Any) -> Described:
     return error.status_code, {"detail": _DETAILS.get(error.status_code) or str(error.detail)}, headers
 
 
-def _duplicate(error: Any) -> Described:
-    cause = error.__cause__
-    if isinstance(cause, UniqueViolation):
-        return 409, {"detail": "There is one like it already: choose another name, or change the one that exists."}, {}
-    if isinstance(cause, ForeignKeyViolation):
-        return 400, {"detail": "It points at something that does not exist here."}, {}
-    logger.error("The database refused a row", exc_info=error)
-    return 400, {"detail": "The database refused these values."}, {}
+def _rows(error: Any) -> Described:
+    status, said = told(error)
+    return status, {"detail": said}, {}
 
 
 def _too_deep(_error: Any) -> Described:
@@ -114,6 +115,7 @@ _DETAILS = {401: "Nobody is signed in. Send `Authorization: Bearer <API key>` wi
 _KNOWN: Sequence[tuple[Kinds, Describe]] = (
     (RefusedError, _refused),
     ((UnknownError, Http404), _plain(404)),
+    (LackingError, _lacking),
     (InvalidError, _invalid),
     (SignatureError, _unsigned),
     (ConflictError, _plain(409)),
@@ -122,7 +124,7 @@ _KNOWN: Sequence[tuple[Kinds, Describe]] = (
     ((PermissionDenied, StaleSignInError), _plain(403)),
     (RequestDataTooBig, _plain(413)),
     (SuspiciousOperation, _plain(400)),
-    ((IntegrityError, DataError), _duplicate),
+    ((IntegrityError, DataError), _rows),
     (RecursionError, _too_deep),
 )
 

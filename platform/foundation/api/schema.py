@@ -24,10 +24,15 @@ class ProblemShape(serializers.Serializer[Any]):
     detail = serializers.CharField(help_text="What happened, and what to do.")
     request_id = serializers.CharField(help_text="The log and the record hold more under this id.")
     permission = serializers.CharField(required=False, help_text="The permission that is missing (403).")
+    permissions = serializers.ListField(
+        child=serializers.CharField(),
+        required=False,
+        help_text="All that are missing, where something would have been given that one does not have (403).",
+    )
     errors = serializers.DictField(  # type: ignore[assignment]  # a field, taken out of the class by the framework
         child=serializers.ListField(child=serializers.CharField()),
         required=False,
-        help_text="Messages by field (400); a field within another is written with dots.",
+        help_text="Messages by field (400, 403); a field within another is written with dots.",
     )
 
 

@@ -25,6 +25,9 @@ from foundation.delegation.models import DelegationGrant
 from foundation.delegation.tokens import Claims, Party, end_of
 from foundation.identity.models import Principal, PrincipalKind
 
+# The same for an agent that there is and for one that there is not: not everybody may know which there are.
+NOT_LET = "There is no such agent, it is not active, or nobody lets it act here (any more)."
+
 
 class ExchangeError(Exception):
     """An exchange is refused; `code` is that of RFC 6749, section 5.2, or RFC 8693, section 2.2.2."""
@@ -57,7 +60,7 @@ def for_person(actor: Actor, receiver: Receiver, wish: Wish, now: datetime) -> C
     if actor.principal is None or actor.organisation is None:
         raise ExchangeError("invalid_request", "Nobody can be acted for here: present a key of a person or service.")
     grants = _grants(actor.organisation, giver_id=actor.principal, receiver_id=receiver.principal, parent=None)
-    grant, audience = _chosen(grants, wish, now, "You let this agent act for you in nothing, or no longer.")
+    grant, audience = _chosen(grants, wish, now, NOT_LET)
     links = [link_of_holder(actor, receiver.principal), *links_of_delegation(grant, now), _own(receiver)]
     return Claims(
         agent=receiver.principal,
@@ -84,7 +87,7 @@ def for_agent(token: Claims, receiver: Receiver, wish: Wish, now: datetime) -> C
     else:
         found = _grants(token.organisation, giver_id=token.agent, receiver_id=receiver.principal)
         grants = [one for one in found if token.delegation in {above.pk for above in line_of(one)[1:]}]
-    grant, audience = _chosen(grants, wish, now, "Nobody lets this agent pass anything on to that one.")
+    grant, audience = _chosen(grants, wish, now, NOT_LET)
     said = Link(name="The token", kind="token", rights=token.scopes, why="What the token says.")
     links = [*_holders(token), said, *links_of_delegation(grant, now), _own(receiver)]
     return Claims(

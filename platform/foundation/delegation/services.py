@@ -13,7 +13,7 @@ from foundation.actors import Actor
 from foundation.audit.record import Entry, entry, record
 from foundation.delegation.effective import DEEPEST, covers, is_live, line_of, link_of_holder
 from foundation.delegation.models import DelegationGrant
-from foundation.errors import ConflictError, InvalidError
+from foundation.errors import ConflictError, InvalidError, LackingError
 from foundation.identity.models import Principal, PrincipalKind
 from foundation.inputs import checked_optional, checked_text, organisation_of, refuse_agent
 from foundation.instants import database_now
@@ -121,7 +121,8 @@ def _living(actor: Actor, delegation: DelegationGrant) -> DelegationGrant:
     found = _locked(delegation)
     organisation = organisation_of(actor)
     if found.person_id != actor.principal and Permission.GRANT_MANAGE not in permissions_on(actor, organisation):
-        raise InvalidError("Only the person who gave it, or whoever manages grants, can change a delegation.")
+        message = "Only the person who gave it, or whoever manages grants, can change a delegation."
+        raise LackingError(message, {Permission.GRANT_MANAGE})
     if found.revoked_at is not None:
         raise ConflictError("This delegation is revoked already.")
     return found
@@ -157,7 +158,10 @@ def _check_own(actor: Actor, receiver: Principal, words: Sequence[str]) -> None:
     # An agent's id is also that of its target.
     own = link_of_holder(actor, receiver.pk)
     if lacking := [word for word in words if not covers(own.rights, word)]:
-        raise InvalidError(f"You may not do this yourself with {receiver.name}: {', '.join(lacking)}.", "scopes")
+        message = f"You may not do this yourself with {receiver.name}: {', '.join(lacking)}."
+        # Who may start an agent lets it use its tools and give work to others.
+        missing = {Permission.RUN_START if ":" in word else word for word in lacking}
+        raise LackingError(message, missing, "scopes")
 
 
 def _refuse_wider(words: Sequence[str], former: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 
 from foundation.actors import Actor, ActorKind
 from foundation.audit.record import Entry, entry, record
-from foundation.errors import ConflictError, InvalidError
+from foundation.errors import ConflictError, InvalidError, LackingError
 from foundation.identity.lookups import invite_user, see_as_user
 from foundation.identity.models import ApiKey, Membership, Principal, PrincipalKind, PrincipalState, SignInLink, User
 from foundation.identity.step_up import refuse_foreign, require_fresh
@@ -179,11 +179,12 @@ def _refuse_key_for(actor: Actor, principal: Principal, scopes: tuple[str, ...])
         and actor.kind is not ActorKind.SYSTEM
         and actor.principal != principal.id
     ):
-        raise InvalidError(f"Only {principal.name} can make a key in its own name. Make the key for a service.")
+        raise LackingError(f"Only {principal.name} can make a key in its own name. Make the key for a service.")
     if principal.state != PrincipalState.ACTIVE:
         raise InvalidError(f"{principal.name} {_STOPPED[principal.state]}.")
     if actor.scopes is not None and not (scopes and actor.scopes.issuperset(scopes)):
-        raise InvalidError("A key cannot make a wider one: name scopes that this key has itself.", "scopes")
+        message = "A key cannot make a wider one: name scopes that this key has itself."
+        raise LackingError(message, {*scopes} - actor.scopes, "scopes")
 
 
 def _about_link(actor: Actor, user: User, organisation: UUID | None, minutes: int) -> Entry:

@@ -10,12 +10,13 @@ from django.core.validators import validate_email
 from django.db import transaction
 from django.db.models.functions import Now
 
-from foundation.access.models import Role, permissions_on
+from foundation.access.models import Role, held_by, permissions_on
 from foundation.access.roles import ROLES, Permission
 from foundation.access.services import grant
+from foundation.access.strength import lacking
 from foundation.actors import Actor, ActorKind, system_actor
 from foundation.audit.record import Entry, entry, record
-from foundation.errors import ConflictError, InvalidError
+from foundation.errors import ConflictError, InvalidError, LackingError
 from foundation.identity.models import Membership, PrincipalState, User
 from foundation.identity.services import add_person
 from foundation.identity.step_up import require_fresh
@@ -132,13 +133,12 @@ def _inviter(invitation: Invitation) -> Actor:
 
 def _checked_role(actor: Actor, organisation: Organisation, role: str, target: GrantTarget) -> Role | None:
     custom = Role.objects.filter(organisation=organisation, slug=role).first()
-    held = frozenset(custom.permissions) if custom else frozenset(map(str, ROLES.get(role, ())))
     if custom is None and role not in ROLES:
         raise InvalidError(f"There is no role {role!r}: use one of {', '.join(ROLES)}, or a custom one.", "role")
-    own = permissions_on(actor, target.id)
-    lacking = held - own - ({Permission.AUDIT_READ_BODIES} if Permission.ORGANISATION_MANAGE in own else set())
-    if lacking:
-        raise InvalidError(f"The role {role} may do what you may not on {target.name} ({min(lacking)}).", "role")
+    held = held_by(role, custom)
+    if missing := lacking(actor, held, target.id, for_another=True):
+        message = f"The role {role} may do what you may not on {target.name} ({min(missing)})."
+        raise LackingError(message, missing, "role")
     if Permission.GRANT_MANAGE in held:
         require_fresh(actor)
     return custom

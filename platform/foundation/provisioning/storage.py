@@ -22,9 +22,8 @@ from scim2_models.exceptions import ConflictException
 from scim2_server.storage import ScimStorage, SearchPage
 
 from foundation.access.guards import RefusedError
-from foundation.access.strength import StrongerError
 from foundation.actors import Actor
-from foundation.errors import ConflictError, InvalidError
+from foundation.errors import ConflictError, InvalidError, LackingError
 from foundation.identity.models import Principal
 from foundation.provisioning.filters import narrowed
 from foundation.provisioning.rows import as_groups, as_users, groups, people
@@ -120,7 +119,7 @@ class Storage(ScimStorage):
         except (TakenError, IntegrityError) as error:
             said = error.message if isinstance(error, TakenError) else _TAKEN
             raise UniquenessException(detail=said) from error
-        except (StrongerError, RefusedError) as error:
+        except (LackingError, RefusedError) as error:
             raise ForbiddenException(detail=str(error)) from error
         except ConflictError as error:
             raise ConflictException(detail=error.message) from error

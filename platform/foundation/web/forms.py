@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.http import HttpRequest, HttpResponse
 
+from foundation.access.middleware import note_lack
 from foundation.errors import ConflictError, InvalidError
 from foundation.web.pages import Page
 from foundation.web.redirects import SeeOther
@@ -49,8 +50,13 @@ class FormPage(Page):
         if form.is_valid():
             try:
                 return SeeOther(self.done(form.cleaned_data))
-            except InvalidError as error:
-                form.add_error(error.field if error.field in form.fields else None, error.message)
-            except ConflictError as error:
-                form.add_error(None, error.message)
+            except (InvalidError, ConflictError) as error:
+                tell(request, form, error)
         return self.render({**self.context(), "form": form}, status=UNPROCESSABLE)
+
+
+def tell(request: HttpRequest, form: forms.Form, error: InvalidError | ConflictError) -> None:
+    """What a service has refused, at the field that is wrong; a lack of rights goes into the record besides."""
+    note_lack(request, error)
+    field = error.field if isinstance(error, InvalidError) and error.field in form.fields else None
+    form.add_error(field, error.message)

@@ -12,6 +12,7 @@ from django.utils.cache import patch_vary_headers
 from django.views import View
 
 from foundation.access.guards import RefusedError, find, holds_somewhere, require
+from foundation.access.middleware import note_lack
 from foundation.access.models import PermittedQuerySet, permissions_on
 from foundation.access.roles import Permission
 from foundation.actors import ANONYMOUS, Actor, ActorKind
@@ -123,6 +124,7 @@ class Act(Page):
         try:
             return SeeOther(self.act(**address))
         except (InvalidError, ConflictError) as error:
+            note_lack(request, error)
             messages.warning(request, error.message)
             return SeeOther(way_back(request))
 

@@ -56,6 +56,15 @@ def test_error_of_a_service_is_a_bad_request(owner: Client, household: Household
     assert owner.get("/invalid").status_code == 400
 
 
+@pytest.mark.parametrize(("path", "status"), [("/protected", 409), ("/dangling", 400)])
+def test_what_the_database_refuses_is_no_fault_of_ours(
+    household: Household, team: Team, owner: Client, path: str, status: int
+) -> None:
+    """Neither at once nor at the end of the transaction; nothing of it stands."""
+    assert owner.get(path).status_code == status
+    assert name_of(household, team) == "Desk"
+
+
 def test_nobody_sees_no_organisation(household: Household, team: Team) -> None:
     """And changes none, even where the view forgets to ask."""
     visitor = browser()

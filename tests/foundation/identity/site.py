@@ -6,9 +6,12 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 
 from foundation.access.guards import require
+from foundation.access.models import Grant
 from foundation.errors import InvalidError
 from foundation.identity import sign_in
 from foundation.identity.attempts import TooManyAttemptsError
+from foundation.identity.models import Principal
+from foundation.ids import uuid7
 from foundation.organisations.models import Organisation, Team
 
 
@@ -78,7 +81,24 @@ def invalid(request: HttpRequest) -> HttpResponse:
     raise InvalidError("This is not possible: choose another.")
 
 
+def protected(request: HttpRequest) -> HttpResponse:
+    """Change something, then delete what something else rests on."""
+    Team.objects.update(name="renamed beside a deletion")
+    Principal.objects.get(pk=request.actor.principal).delete()
+    return HttpResponse("done")
+
+
+def dangling(request: HttpRequest) -> HttpResponse:
+    """Point at a role that is not there: the database looks when the transaction ends."""
+    Team.objects.update(name="renamed beside a loose end")
+    mine = Grant.objects.filter(principal_id=request.actor.principal)
+    mine.update(custom_role=uuid7())
+    return HttpResponse("done")
+
+
 urlpatterns = [
+    path("protected", protected),
+    path("dangling", dangling),
     path("who", who),
     path("sign-in/", with_password),
     path("sign-in/link/<str:token>/", with_link),
