@@ -28,7 +28,7 @@ READ = "tool:papers.read"
 SEARCH = "tool:papers.search"
 
 
-def _agent(world: World, slug: str) -> Agent:
+def make_agent(world: World, slug: str) -> Agent:
     with tenant(world.organisation.id):
         clerk = Agent.objects.get(slug="clerk")
         assert clerk.serving is not None
@@ -73,7 +73,7 @@ def clerk(world: World) -> Agent:
         return Agent.objects.select_related("principal").get(slug="clerk")
 
 
-def test_from_a_person_to_an_agent(world: World, clerk: Agent) -> None:
+def test_from_a_person_to_anmake_agent(world: World, clerk: Agent) -> None:
     delegation = give(world, clerk, [SEARCH, READ, "run.view"], ["papers", "remit"])
     answer = ask(subject_token=world.keys["operator"], requested_actor="clerk", audience="papers")
     assert answer.status_code == 200, answer.content
@@ -93,8 +93,8 @@ def test_from_a_person_to_an_agent(world: World, clerk: Agent) -> None:
         assert (entry.actor_id, entry.target_id) == (world.people["operator"].id, clerk.pk)
 
 
-def test_from_an_agent_to_its_sub_agent(world: World, clerk: Agent) -> None:
-    helper = _agent(world, "helper")
+def test_from_an_agent_to_its_submake_agent(world: World, clerk: Agent) -> None:
+    helper = make_agent(world, "helper")
     first = give(world, clerk, [SEARCH, READ], ["papers", "remit"])
     give(world, helper, [SEARCH], ["papers"], parent=first)
     mine = ask(subject_token=world.keys["operator"], requested_actor="clerk", audience="remit").json()["access_token"]
@@ -109,7 +109,7 @@ def test_from_an_agent_to_its_sub_agent(world: World, clerk: Agent) -> None:
 
 
 def test_an_actor_token_proves_which_agent_asks(world: World, clerk: Agent) -> None:
-    helper = _agent(world, "helper")
+    helper = make_agent(world, "helper")
     first = give(world, clerk, [SEARCH], ["papers", "remit"])
     give(world, helper, [SEARCH], ["papers", "remit"])
     give(world, helper, [SEARCH], ["papers"], parent=first)
