@@ -54,6 +54,8 @@ def review_refusal(actor: Actor, agent: Agent) -> str:
     """Why an actor cannot pass an agent in review; empty if it can. Where nobody else is, one person does both."""
     if not actor.is_person:
         return "Only a person reviews an agent: sign in as one."
+    if agent.submitted_by is not None and agent.submitted_by.kind != PrincipalKind.PERSON:
+        return f"A service sent {agent.name} to review: return it, and have a person send it."
     people = Principal.objects.filter(organisation_id=agent.organisation_id, kind=PrincipalKind.PERSON)
     others = people.filter(state=PrincipalState.ACTIVE).exclude(pk__in=[actor.principal])
     if agent.submitted_by_id == actor.principal and others.exists():

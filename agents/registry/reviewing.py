@@ -17,8 +17,16 @@ OWNERLESS = (Q(sponsor=None) | ~Q(sponsor__state=PrincipalState.ACTIVE)) & ~Q(st
 
 @transaction.atomic
 def submit_agent(*, actor: Actor, agent: Agent, reason: str = "") -> Agent:
-    """Its builder is done: somebody else is to look at it. It needs a serving version."""
+    """Its builder is done: somebody else is to look at it. It needs a serving version, and a person who sends it.
+
+    Whoever builds may hold the key of a service: it would be a second pair of eyes that is its own.
+    """
     refuse_agent(actor)
+    if actor.kind not in {ActorKind.PERSON, ActorKind.SYSTEM}:
+        raise InvalidError(
+            "Only a person sends an agent to review. A service publishes a version and lets it serve; then a person "
+            "sends the agent in, and another one activates it."
+        )
     agent = locked_agent(agent)
     if agent.state != AgentState.DRAFT:
         raise ConflictError(f"{agent.name} is {agent.get_state_display().lower()}: only a draft is sent to review.")

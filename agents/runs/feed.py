@@ -19,7 +19,7 @@ from psycopg_pool import AsyncConnectionPool
 from agents.runs.event_kinds import EVENT_FACTS
 
 CHANNEL = "remit_events"
-ACCESS = "remit_access"  # the organisation in which a key or a principal has stopped, or begun again
+ACCESS = "remit_access"  # the organisation in which somebody may have lost access, or got it again
 BATCH = 500
 _POOL = 4
 _AGAIN = 1.0  # seconds until a lost connection is made anew

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from agents.registry.models import Agent
 from agents.runs.clock import clock
 from agents.runs.journal import ENGINE, release_connection
 from agents.runs.models import ENDED, Run
-from agents.runs.remit import remit_of
+from agents.runs.remit import remit_of, rights_of_version
 from agents.runs.work import Work
 from agents.tools.models import TokenHeader, Tool
-from foundation.delegation.effective import covers
+from foundation.delegation.effective import Link, Rights, covers
 from foundation.delegation.standing import check_standing, spend
 from foundation.delegation.tokens import Claims, TokenRefusedError, end_of, mint, verify
 
@@ -66,12 +67,13 @@ def token_for(work: Work, tool: Tool) -> RunToken | None:
 def check_token(
     token: str, *, audience: str, now: datetime, organisation: UUID, run: UUID | None = None, once: bool = False
 ) -> Claims:  # fmt: skip
-    """What a token says if it counts in every respect; in the organisation's transaction. Raises TokenRefusedError.
+    """What a token says, and still may, if it counts in every respect. Raises TokenRefusedError.
 
-    Its run must go on, whoever it names must be active, its delegation must hold. With `once` it is used up.
+    Its run must go on, whoever it names must be active, its delegation must hold; what has been taken from one of them
+    since is not in the answer. With `once` it is used up. In the organisation's transaction.
     """
     claims = verify(token, audience=audience, now=now, organisation=organisation, run=run)
-    check_standing(claims, now)
+    claims = check_standing(claims, audience=audience, now=now, own=_own(claims))
     if claims.run is not None:
         state = Run.objects.filter(pk=claims.run, organisation_id=organisation).values_list("state", flat=True).first()
         if state is None or state in ENDED:
@@ -79,3 +81,13 @@ def check_token(
     if once:
         spend(claims)
     return claims
+
+
+def _own(claims: Claims) -> list[Link]:
+    """What the agent serves now, for a token of no run; a run keeps the version that it began with."""
+    if claims.run is not None:
+        return []
+    found = Agent.objects.filter(pk=claims.agent, organisation_id=claims.organisation).select_related("serving").first()
+    serving = found.serving if found is not None else None
+    rights: Rights = rights_of_version(serving) if serving is not None else frozenset()
+    return [Link(name=claims.agent_slug, kind="version", rights=rights, why="The tools and agents of its version.")]

@@ -2,8 +2,9 @@
 
 History first, from the event after `Last-Event-ID` (or `?after=`), then live until the run's end. Whether the caller
 may see the run is not decided here: the stream asks the REST endpoint of the run with the caller's own headers, so
-there is one guard, and asks again every minute, so that a withdrawn grant ends an open stream; at once when a key or a
-principal of the organisation has stopped.
+there is one guard, and asks again every minute, so that a grant that runs out ends an open stream; at once when the
+database tells of anything in the organisation that may have taken access away: a key, a principal, a session, a
+password, a grant, a seat in a group, a role, a team's place, an identity provider.
 """
 
 import asyncio

@@ -79,6 +79,7 @@ for prefix, endpoints in {
 urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(authentication_classes=[], permission_classes=[]), name="api-schema"),
     path("v1/organisation", OrganisationEndpoints.as_view({"get": "show_own"}), name="api-organisation"),
+    path("v1/organisation/leave", OrganisationEndpoints.as_view({"post": "leave"}), name="api-organisation-leave"),
     path("v1/workers", WorkerEndpoints.as_view({"get": "show_workers"}), name="api-workers"),
     path("v1/introspect", IntrospectionEndpoints.as_view({"post": "token"}), name="api-introspect"),
     path("v1/token", TokenDoor.as_view(), name="api-token"),

@@ -35,7 +35,7 @@ class Actor:
     """Who is acting.
 
     `principal` is the id of a Principal row, `chain` the principals on whose behalf it acts, nearest first.
-    `scopes` narrows the permissions (an API key's); None means no narrowing.
+    `scopes` narrows the permissions (an API key's); None means no narrowing. `key` is the id of the API key that acts.
     """
 
     kind: ActorKind
@@ -45,6 +45,7 @@ class Actor:
     user: UUID | None = None
     chain: tuple[UUID, ...] = ()
     scopes: frozenset[str] | None = None
+    key: UUID | None = None
     method: AuthenticationMethod = AuthenticationMethod.INTERNAL
     authenticated_at: datetime | None = None
     session: UUID | None = None

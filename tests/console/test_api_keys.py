@@ -1,5 +1,7 @@
 """API keys over REST: shown once, for oneself or a weaker service, gone when revoked."""
 
+from datetime import UTC, datetime, timedelta
+
 from foundation.access.models import Grant
 from foundation.access.services import grant
 from foundation.identity.models import Principal
@@ -82,3 +84,15 @@ def test_a_key_rotates_with_an_overlap(world: World) -> None:
     assert Api(answer.json()["key"]).get("/runs").status_code == 401
     assert Api(last["key"]).get("/runs").status_code == 200
     assert world.api().post(f"/api-keys/{last['id']}/rotate").status_code == 403  # another person's
+
+
+def test_what_a_key_makes_names_it_and_ends_with_it(world: World) -> None:
+    api = world.api("administrator")
+    ends = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    maker = api.post("/api-keys", {"name": "short", "scopes": ["key.manage"], "expires_at": ends}).json()
+    made = Api(maker["key"]).post("/api-keys", {"name": "for ever", "scopes": ["key.manage"]})
+    assert made.status_code == 201, made.content
+    assert (made.json()["made_by"], made.json()["expires_at"]) == (maker["id"], maker["expires_at"])
+    assert Api(made.json()["key"]).get("/api-keys").status_code == 200
+    assert api.delete(f"/api-keys/{maker['id']}").status_code == 204
+    assert Api(made.json()["key"]).get("/api-keys").status_code == 401

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from foundation.delegation.models import DelegationGrant
 from foundation.tenancy.context import tenant
 from tests.console.pages import Visit, visit, world
+from tests.console.test_token_exchange import make_agent
 from tests.foundation.api.world import World
 
 __all__ = ["visit", "world"]  # fixtures
@@ -57,6 +58,24 @@ def test_the_page_gives_shows_and_revokes(world: World, visit: Visit) -> None:
     visit(f"/settings/delegations/{given.pk}/revoke/", "builder", form={})
     with tenant(world.organisation.id):
         assert DelegationGrant.objects.get(pk=given.pk).revoked_at is not None
+
+
+def test_the_page_lets_an_agent_pass_a_part_on(world: World, visit: Visit) -> None:
+    helper = make_agent(world, "helper")
+    first = world.api("builder").post("/delegations", _body(scopes=["tool:*"])).json()
+    theirs = world.api("operator").post("/delegations", _body()).json()
+    page = visit("/settings/delegations/", "builder").content.decode()
+    assert f'value="{first["id"]}"' in page
+    assert f'value="{theirs["id"]}"' not in page, "only of one's own"
+    end = (datetime.now(UTC) + timedelta(minutes=30)).strftime("%Y-%m-%dT%H:%M")
+    form = {"agent": str(helper.pk), "scopes": SEARCH, "audience": "papers", "expires_at": end, "parent": first["id"]}
+    assert visit("/settings/delegations/", "builder", form=form | {"parent": theirs["id"]}).status_code == 422
+    assert visit("/settings/delegations/", "builder", form=form | {"audience": "papers bank"}).status_code == 422
+    assert visit("/settings/delegations/", "builder", form=form).status_code == 303
+    with tenant(world.organisation.id):
+        made = DelegationGrant.objects.get(receiver=helper.principal)
+    assert (str(made.parent_id), made.giver_id) == (first["id"], world.things["agents"])
+    assert "through" in visit("/settings/delegations/", "builder").content.decode()
 
 
 def test_a_page_narrows_one_and_never_widens(world: World, visit: Visit) -> None:

@@ -28,7 +28,7 @@ READ = "tool:papers.read"
 SEARCH = "tool:papers.search"
 
 
-def _agent(world: World, slug: str) -> Agent:
+def make_agent(world: World, slug: str) -> Agent:
     with tenant(world.organisation.id):
         clerk = Agent.objects.get(slug="clerk")
         assert clerk.serving is not None
@@ -94,7 +94,7 @@ def test_from_a_person_to_an_agent(world: World, clerk: Agent) -> None:
 
 
 def test_from_an_agent_to_its_sub_agent(world: World, clerk: Agent) -> None:
-    helper = _agent(world, "helper")
+    helper = make_agent(world, "helper")
     first = give(world, clerk, [SEARCH, READ], ["papers", "remit"])
     give(world, helper, [SEARCH], ["papers"], parent=first)
     mine = ask(subject_token=world.keys["operator"], requested_actor="clerk", audience="remit").json()["access_token"]
@@ -109,7 +109,7 @@ def test_from_an_agent_to_its_sub_agent(world: World, clerk: Agent) -> None:
 
 
 def test_an_actor_token_proves_which_agent_asks(world: World, clerk: Agent) -> None:
-    helper = _agent(world, "helper")
+    helper = make_agent(world, "helper")
     first = give(world, clerk, [SEARCH], ["papers", "remit"])
     give(world, helper, [SEARCH], ["papers", "remit"])
     give(world, helper, [SEARCH], ["papers"], parent=first)
@@ -245,7 +245,7 @@ def test_nobody_learns_at_this_door_which_agents_there_are(world: World, clerk: 
 
 
 def test_nor_does_an_agent_with_a_token(world: World, clerk: Agent) -> None:
-    aside = _agent(world, "aside")
+    aside = make_agent(world, "aside")
     give(world, clerk, [SEARCH], ["remit"])
     said = []
     for name in (aside.slug, str(aside.pk), "nobody"):

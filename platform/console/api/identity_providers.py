@@ -1,5 +1,6 @@
 """Identity providers: where people of the organisation sign in by OpenID Connect, and what their groups mean here."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from rest_framework import serializers
@@ -11,7 +12,7 @@ from foundation.access.roles import Permission
 from foundation.api.operations import operation, verb
 from foundation.api.serializers import Body, Shape
 from foundation.api.viewsets import Read, by_name
-from foundation.federation.connection import callback_address
+from foundation.federation.connection import Connection, callback_address
 from foundation.federation.models import GroupMapping, IdentityProvider
 from foundation.federation.services import add_provider, change_provider, map_group, remove_provider, unmap_group
 from foundation.organisations.models import GrantTarget
@@ -87,6 +88,15 @@ class UnmapGroup(Body):
     group = serializers.CharField(max_length=200)
 
 
+class Checked(serializers.Serializer[Any]):
+    """What the provider says of itself."""
+
+    issuer = serializers.CharField()
+    authorization_endpoint = serializers.CharField()
+    token_endpoint = serializers.CharField()
+    jwks_uri = serializers.CharField()
+
+
 class IdentityProviderEndpoints(Read):
     """Where people sign in by OpenID Connect."""
 
@@ -109,6 +119,12 @@ class IdentityProviderEndpoints(Read):
     def destroy(self, _values: Any) -> None:
         """Whom it brought stays, without the groups that it kept."""
         remove_provider(actor=self.actor, provider=self.get_object())
+
+    @verb("post", "check", "Check the connection to an identity provider", Permission.ORGANISATION_MANAGE,
+          answer=Checked)  # fmt: skip
+    def check(self, _values: Any) -> Mapping[str, Any]:
+        """Asks it for its metadata, and changes nothing. What it answers instead is told."""
+        return Connection(self.request, self.get_object()).metadata()
 
     @verb("post", "map", "Give a role to a group of an identity provider", Permission.ORGANISATION_MANAGE,
           body=MapGroup)  # fmt: skip

@@ -33,14 +33,14 @@ class KeyQuerySet(PermittedQuerySet[ApiKey]):
 
 
 class ApiKeyShape(Shape):
-    """`prefix` is the beginning of the key; the key itself is never shown again."""
+    """`prefix` is the beginning of the key; the key itself is never shown again. It ends with the key in `made_by`."""
 
     principal = PrincipalName()
 
     class Meta:
         model = ApiKey
         fields = ["id", "name", "prefix", "principal", "scopes", "expires_at", "revoked_at", "last_used_at",
-                  "successor", "created_at"]  # fmt: skip
+                  "successor", "made_by", "created_at"]  # fmt: skip
 
 
 class NewApiKeyShape(Shape):
@@ -51,7 +51,7 @@ class NewApiKeyShape(Shape):
 
     class Meta:
         model = ApiKey
-        fields = ["id", "name", "prefix", "principal", "scopes", "expires_at", "created_at", "key"]
+        fields = ["id", "name", "prefix", "principal", "scopes", "expires_at", "made_by", "created_at", "key"]
 
 
 class CreateApiKey(Body):
@@ -83,7 +83,7 @@ class ApiKeyEndpoints(Read):
     @operation("Create an API key", Permission.KEY_MANAGE, body=CreateApiKey, answer=NewApiKeyShape, status=201,
                shown_once=True)  # fmt: skip
     def create(self, values: Any) -> ApiKey:
-        """A key acts as its principal, so nobody makes one for another person."""
+        """A key acts as its principal, so nobody makes one for another person. What a key makes ends with it."""
         principal = self._principal(values.pop("principal"))
         scopes = tuple(values.pop("scopes"))
         api_key, secret = create_api_key(actor=self.actor, principal=principal, scopes=scopes, **values)
@@ -92,7 +92,7 @@ class ApiKeyEndpoints(Read):
 
     @operation("Revoke an API key", Permission.KEY_MANAGE, status=204)
     def destroy(self, _values: Any) -> None:
-        """It opens nothing from now on."""
+        """It opens nothing from now on, nor does what it has made."""
         revoke_api_key(actor=self.actor, api_key=self.get_object())
 
     @verb("post", "rotate", "Rotate an API key", Permission.KEY_MANAGE, body=RotateApiKey, answer=NewApiKeyShape,

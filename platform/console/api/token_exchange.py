@@ -125,10 +125,10 @@ class _Asked:
             if self.subject is None:
                 raise ExchangeError("invalid_request", "Send a subject_token.")
             return for_person(self.subject, self._receiver(), wish, now)
-        check_token(
+        token = check_token(
             self._one("subject_token"), audience=REMIT, now=now, organisation=self.organisation, once=True
         )  # fmt: skip
-        return for_agent(self.token, self._receiver(self.token.agent), wish, now)
+        return for_agent(token, self._receiver(token.agent), wish, now)
 
     def _receiver(self, default: UUID | None = None) -> Receiver:
         """The agent that is to act: of the actor_token, or named by requested_actor, or the one of the subject."""

@@ -37,6 +37,9 @@ class DelegationForm(forms.Form):
     expires_at = forms.DateTimeField(
         label="Until", help_text="UTC.", widget=forms.DateTimeInput(attrs={"type": "datetime-local"})
     )
+    parent = forms.ChoiceField(
+        label="Part of", required=False, help_text="A delegation of yours whose agent may pass this part of it on."
+    )
     reason = forms.CharField(max_length=300, required=False)
 
 
@@ -65,6 +68,9 @@ class Delegations(FormPage):
         """The agents that one may start."""
         agents = Agent.objects.select_related("principal").permitted(self.actor, Permission.RUN_START)
         self._agents = {str(one.id): one for one in agents.exclude(state=AgentState.RETIRED).order_by("name")[:MOST]}
+        given = DelegationGrant.objects.select_related("receiver").filter(person__in=[self.actor.principal])
+        living = given.filter(revoked_at=None, expires_at__gt=database_now()).order_by("-id")[:MOST]
+        self._parents = {str(one.id): one for one in living}
 
     def context(self) -> Mapping[str, Any]:
         """The newest first."""
@@ -89,6 +95,13 @@ class Delegations(FormPage):
             choices=[(key, one.name) for key, one in self._agents.items()],
             help_text="It may act in your name, within what you say here.",
         )
+        above = [(key, f"{one.receiver.name}: {' '.join(one.scopes)[:60]}") for key, one in self._parents.items()]
+        form.fields["parent"] = forms.ChoiceField(
+            label="Part of",
+            required=False,
+            choices=[("", "nothing: you give it yourself"), *above],
+            help_text="A delegation of yours whose agent may pass this part of it on.",
+        )
         return form
 
     def done(self, values: Mapping[str, Any]) -> str:
@@ -101,6 +114,7 @@ class Delegations(FormPage):
             audience=values["audience"].split(),
             expires_at=values["expires_at"],
             reason=values["reason"],
+            parent=self._parents.get(values["parent"]),
         )
         self.say(f"{agent.name} may act in your name.")
         return "/settings/delegations/"

@@ -40,7 +40,7 @@ class Keys(FormPage):
 
     def context(self) -> Mapping[str, Any]:
         """The keys that may be seen."""
-        rows = KeyQuerySet(ApiKey).permitted(self.actor, Permission.KEY_MANAGE).select_related("principal")
+        rows = KeyQuerySet(ApiKey).permitted(self.actor, Permission.KEY_MANAGE).select_related("principal", "made_by")
         return {"keys": rows.order_by("-id")[:200], "now": database_now(), "tab": "keys"}
 
     def initial(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from foundation.access.services import administrators
 from foundation.actors import Actor
 from foundation.audit.record import Entry, entry, record
 from foundation.errors import ConflictError, InvalidError
+from foundation.identity.lineage import revoke_made_by
 from foundation.identity.models import ApiKey, GroupMember, Membership, Principal, PrincipalKind, PrincipalState
 from foundation.identity.services import suspend_principal
 from foundation.inputs import checked_optional, refuse_agent
@@ -40,13 +41,19 @@ def leave(*, actor: Actor, principal: Principal, reason: str = "", by_directory:
         raise ConflictError(f"{found.name} has left already.")
     if not by_directory:
         refuse_kept(found)
-    keys = ApiKey.objects.filter(principal=found, revoked_at=None).update(revoked_at=Now())
+    held = list(ApiKey.objects.filter(principal=found, revoked_at=None).order_by("id").select_for_update(of=("self",)))
+    ApiKey.objects.filter(pk__in=[one.pk for one in held]).update(revoked_at=Now())
+    made = revoke_made_by(actor, [one.pk for one in held])
     groups, _ = GroupMember.objects.filter(member=found).delete()
     grants = end_grants(actor, found)
     Membership.objects.filter(principal=found).delete()
     found.state = PrincipalState.LEFT
     found.save(update_fields=["state"])
-    record(*grants, _about(actor, f"{found.kind}.leave", found, reason, keys=keys, groups=groups, grants=len(grants)))
+    record(
+        *grants,
+        *made,
+        _about(actor, f"{found.kind}.leave", found, reason, keys=len(held), groups=groups, grants=len(grants)),
+    )
     return found
 
 

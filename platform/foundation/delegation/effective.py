@@ -72,7 +72,7 @@ def holder(principal: Principal) -> Actor:
 
 def links_of_delegation(grant: DelegationGrant, now: datetime, using: str = "default") -> list[Link]:
     """The delegations that one rests on, the person's first, then itself. One that is over lets nothing through."""
-    return [_link(one, now) for one in reversed(line_of(grant, using))]
+    return [link_of(one, now) for one in reversed(line_of(grant, using))]
 
 
 def line_of(grant: DelegationGrant, using: str = "default") -> list[DelegationGrant]:
@@ -88,7 +88,8 @@ def is_live(grant: DelegationGrant, now: datetime) -> bool:
     return grant.revoked_at is None and grant.expires_at > now
 
 
-def _link(grant: DelegationGrant, now: datetime) -> Link:
+def link_of(grant: DelegationGrant, now: datetime) -> Link:
+    """One delegation, by itself. One that is over lets nothing through."""
     live = is_live(grant, now)
     over = "It is revoked." if grant.revoked_at is not None else "It has expired."
     return Link(

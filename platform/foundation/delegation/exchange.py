@@ -15,15 +15,14 @@ from foundation.delegation.effective import (
     Rights,
     covers,
     effective,
-    holder,
     is_live,
     line_of,
     link_of_holder,
     links_of_delegation,
 )
 from foundation.delegation.models import DelegationGrant
+from foundation.delegation.standing import link_of_token, links_of_holders
 from foundation.delegation.tokens import Claims, Party, end_of
-from foundation.identity.models import Principal, PrincipalKind
 
 # The same for an agent that there is and for one that there is not: not everybody may know which there are.
 NOT_LET = "There is no such agent, it is not active, or nobody lets it act here (any more)."
@@ -70,6 +69,7 @@ def for_person(actor: Actor, receiver: Receiver, wish: Wish, now: datetime) -> C
         scopes=_scopes(links, wish),
         on_behalf_of=(Party(actor.principal, actor.kind.value),),
         delegation=grant.pk,
+        key=actor.key,
         issued_at=now,
         expires_at=_end(grant, now),
     )
@@ -88,8 +88,7 @@ def for_agent(token: Claims, receiver: Receiver, wish: Wish, now: datetime) -> C
         found = _grants(token.organisation, giver_id=token.agent, receiver_id=receiver.principal)
         grants = [one for one in found if token.delegation in {above.pk for above in line_of(one)[1:]}]
     grant, audience = _chosen(grants, wish, now, NOT_LET)
-    said = Link(name="The token", kind="token", rights=token.scopes, why="What the token says.")
-    links = [*_holders(token), said, *links_of_delegation(grant, now), _own(receiver)]
+    links = [*links_of_holders(token), link_of_token(token), *links_of_delegation(grant, now), _own(receiver)]
     return Claims(
         agent=receiver.principal,
         agent_slug=receiver.slug,
@@ -99,6 +98,7 @@ def for_agent(token: Claims, receiver: Receiver, wish: Wish, now: datetime) -> C
         run=token.run,
         on_behalf_of=token.on_behalf_of if same else (Party(token.agent, "agent"), *token.on_behalf_of),
         delegation=grant.pk,
+        key=token.key,
         issued_at=now,
         expires_at=_end(grant, now, token.expires_at),
     )
@@ -141,15 +141,6 @@ def _scopes(links: Sequence[Link], wish: Wish) -> Rights:
 
 def _end(grant: DelegationGrant, now: datetime, *bounds: datetime) -> datetime:
     return end_of(now, *bounds, *(one.expires_at for one in line_of(grant)))
-
-
-def _holders(token: Claims) -> list[Link]:
-    """Those at the end of the chain who are no agents, and what they may do themselves."""
-    rows = Principal.objects.filter(organisation_id=token.organisation, pk__in=token.chain).in_bulk()
-    agents = [one for one in token.chain if one in rows and rows[one].kind == PrincipalKind.AGENT]
-    others = [one for one in token.chain if one not in agents]
-    nobody = Link(name="?", kind="unknown", rights=frozenset(), why="Nobody knows who this is.")
-    return [link_of_holder(holder(rows[one]), agents[-1]) if one in rows else nobody for one in others]
 
 
 def _own(receiver: Receiver) -> Link:

@@ -46,7 +46,7 @@ class Claims:
     """What a token says. `agent` calls, for those of `on_behalf_of`, nearest first; `scopes` is what it may do.
 
     `run` is the run that it was made for; None for one of the token exchange. `delegation` is the DelegationGrant that
-    it rests on, if it rests on one.
+    it rests on, if it rests on one; `key` the API key that it was exchanged for.
     """
 
     agent: UUID
@@ -59,6 +59,7 @@ class Claims:
     run: UUID | None = None
     on_behalf_of: tuple[Party, ...] = ()
     delegation: UUID | None = None
+    key: UUID | None = None
     jti: UUID = field(default_factory=uuid7)
 
     @property
@@ -149,7 +150,7 @@ def _registry(audience: str, now: datetime) -> JWTClaimsRegistry:
 
 
 def _written(claims: Claims) -> dict[str, Any]:
-    rest = {"agent": claims.agent_slug, "run": claims.run, "delegation": claims.delegation}
+    rest = {"agent": claims.agent_slug, "run": claims.run, "delegation": claims.delegation, "key": claims.key}
     return {
         "iss": settings.PUBLIC_URL,
         "sub": str(claims.agent),
@@ -178,5 +179,6 @@ def _read(said: Mapping[str, Any]) -> Claims:
         run=UUID(said["run"]) if "run" in said else None,
         on_behalf_of=tuple(Party(UUID(one["sub"]), str(one["kind"])) for one in parties),
         delegation=UUID(said["delegation"]) if "delegation" in said else None,
+        key=UUID(said["key"]) if "key" in said else None,
         jti=UUID(said["jti"]),
     )

@@ -154,6 +154,7 @@ def actor_of_key(token: str, *, request: str = "", address: str = "") -> Actor |
         principal=key.principal,
         organisation=key.organisation,
         scopes=key.scopes or None,
+        key=key.id,
         method=AuthenticationMethod.API_KEY,
         request=request,
         address=address,

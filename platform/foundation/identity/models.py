@@ -104,7 +104,8 @@ class ApiKey(TenantModel):
     """What a person or service presents to us. Only a digest is kept; `prefix` finds the row and may be shown.
 
     `scopes` narrows the principal's permissions to those named; empty means no narrowing. `successor` is the key that
-    replaces it: until its own end, which the rotation has set, both are accepted.
+    replaces it: until its own end, which the rotation has set, both are accepted. `made_by` is the key that made it: it
+    does not outlive that one.
     """
 
     principal = TenantForeignKey(Principal, related_name="api_keys")
@@ -116,6 +117,7 @@ class ApiKey(TenantModel):
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
     successor = TenantForeignKey("self", null=True, blank=True, related_name="predecessors")
+    made_by = TenantForeignKey("self", null=True, blank=True, related_name="made")
 
     class Meta(TenantModel.Meta):
         pass

@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 from foundation.actors import Actor, ActorKind
 from foundation.audit.record import Entry, entry, record
 from foundation.errors import ConflictError, InvalidError, LackingError
+from foundation.identity.lineage import about_revoked, acting_key, end_within, revoke_made_by
 from foundation.identity.lookups import invite_user, see_as_user
 from foundation.identity.models import ApiKey, Membership, Principal, PrincipalKind, PrincipalState, SignInLink, User
 from foundation.identity.step_up import refuse_foreign, require_fresh
@@ -75,17 +76,26 @@ def restore_principal(*, actor: Actor, principal: Principal, by_directory: bool 
 
 @transaction.atomic
 def create_api_key(
-    *, actor: Actor, principal: Principal, name: str, scopes: tuple[str, ...] = (), expires_at: datetime | None = None
+    *,
+    actor: Actor,
+    principal: Principal,
+    name: str,
+    scopes: tuple[str, ...] = (),
+    expires_at: datetime | None = None,
+    maker: ApiKey | None = None,
 ) -> tuple[ApiKey, str]:
     """A key and its secret, which is shown this once. `scopes` names the permissions it is narrowed to; none means all.
 
-    A person's key is made by that person alone, or from the shell: it acts in the person's name.
+    A person's key is made by that person alone, or from the shell: it acts in the person's name. What a key makes
+    (`maker`, or else the one that acts) ends with it.
     """
     refuse_agent(actor)
     require_fresh(actor)
     _refuse_key_for(actor, principal, scopes)
     if expires_at is not None and expires_at <= database_now():
         raise InvalidError("The key would have expired already: choose a later day.", "expires_at")
+    maker = maker or acting_key(actor)
+    expires_at = end_within(maker, expires_at)
     made = new_key()
     key = ApiKey.objects.create(
         organisation_id=principal.organisation_id,
@@ -95,25 +105,24 @@ def create_api_key(
         digest=made.digest,
         scopes=sorted(set(scopes)),
         expires_at=expires_at,
+        made_by=maker,
     )
-    details = {"principal": principal.id, "prefix": key.prefix, "scopes": key.scopes, "expires_at": expires_at}
+    details = {"principal": principal.id, "prefix": key.prefix, "scopes": key.scopes, "expires_at": expires_at,
+               "made_by": key.made_by_id}  # fmt: skip
     record(entry(actor, "key.create", target_kind="api_key", target_id=key.id, target_name=key.name, details=details))
     return key, made.token
 
 
 @transaction.atomic
 def revoke_api_key(*, actor: Actor, api_key: ApiKey) -> ApiKey:
-    """The key is never accepted again."""
+    """The key is never accepted again, nor is any that it has made."""
     refuse_agent(actor)
     key = ApiKey.objects.select_for_update().get(pk=api_key.pk)
     if key.revoked_at is not None:
         raise ConflictError(f"The key {key.name} is revoked already.")
     key.revoked_at = database_now()
     key.save(update_fields=["revoked_at"])
-    record(
-        entry(actor, "key.revoke", target_kind="api_key", target_id=key.id, target_name=key.name,
-              details={"principal": key.principal_id, "prefix": key.prefix})
-    )  # fmt: skip
+    record(about_revoked(actor, key), *revoke_made_by(actor, [key.pk]))
     return key
 
 

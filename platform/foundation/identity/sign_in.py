@@ -102,8 +102,10 @@ def sign_out(request: HttpRequest) -> None:
     if actor.organisation is not None:
         with tenant(actor.organisation):
             record(about(actor, "person.sign_out"))
-    forget_session(request.session.session_key, actor.user)
+    key = request.session.session_key
+    # First the session: open event streams, which are told when its row goes, must find it gone.
     request.session.flush()
+    forget_session(key, actor.user)
 
 
 def choose_organisation(request: HttpRequest, organisation_id: UUID) -> None:

@@ -80,6 +80,25 @@ def test_whoever_sent_it_does_not_pass_it(workshop: Workshop) -> None:
         assert activate_agent(actor=reviewer, agent=agent).state == AgentState.ACTIVE
 
 
+def test_a_service_is_no_second_pair_of_eyes(workshop: Workshop) -> None:
+    with workshop.open():
+        builder, reviewer = person(workshop, "Builder"), person(workshop, "Reviewer")
+        robot = create_service(actor=workshop.shell, organisation=workshop.organisation, name="Robot")
+        service = replace(builder, kind=ActorKind.SERVICE, principal=robot.pk)
+        agent = ready(workshop, service)  # automation publishes, and lets it serve
+        with pytest.raises(InvalidError, match=r"Only a person sends .* then a person sends the agent in"):
+            submit_agent(actor=service, agent=agent)
+        submit_agent(actor=builder, agent=agent)
+        # As a former release would have left it.
+        Agent.objects.filter(pk=agent.pk).update(submitted_by=robot)
+        for one in (builder, reviewer):
+            with pytest.raises(InvalidError, match="A service sent"):
+                activate_agent(actor=one, agent=agent)
+        return_agent(actor=reviewer, agent=agent, reason="Let a person send it.")
+        submit_agent(actor=builder, agent=agent)
+        assert activate_agent(actor=reviewer, agent=agent).state == AgentState.ACTIVE
+
+
 def test_where_nobody_else_is_there_one_person_does_both(workshop: Workshop) -> None:
     with workshop.open():
         alone = Actor(kind=ActorKind.PERSON, name="Sponsor", principal=workshop.sponsor.pk,

@@ -20,7 +20,7 @@ from agents.tools.services import add_connector, identify_calls
 from foundation.access.models import Grant
 from foundation.actors import Actor, ActorKind
 from foundation.delegation.models import DelegationGrant
-from foundation.delegation.services import give_delegation, revoke_delegation
+from foundation.delegation.services import give_delegation, narrow_delegation, revoke_delegation
 from foundation.delegation.tokens import TokenRefusedError, verify
 from foundation.identity.models import Principal
 from foundation.identity.services import create_service
@@ -175,11 +175,31 @@ def revoked(house: Any, run: Run) -> None:
         revoke_delegation(actor=house.owner, delegation=DelegationGrant.objects.get())
 
 
+def narrowed(house: Any, run: Run) -> None:
+    with house.in_tenant():
+        Run.objects.filter(pk=run.pk).update(state="queued", ended_at=None)
+        narrow_delegation(actor=house.owner, delegation=DelegationGrant.objects.get(), audience=["remit"])
+
+
+def withdrawn(house: Any, run: Run) -> None:
+    with house.in_tenant():
+        Run.objects.filter(pk=run.pk).update(state="queued", ended_at=None)
+        Grant.objects.filter(principal=house.owner.principal).delete()
+
+
 @pytest.mark.parametrize(
-    ("after", "said"), [(ended, "ended"), (suspended, "may not act"), (person_gone, "may not act"), (revoked, "over")]
+    ("after", "said"),
+    [
+        (narrowed, "this audience"),
+        (withdrawn, "may be done any more"),
+        (ended, "ended"),
+        (suspended, "may not act"),
+        (person_gone, "may not act"),
+        (revoked, "over"),
+    ],
 )
 def test_a_stolen_token_opens_nothing(connected: Any, shop: list[dict[str, str]], after: Any, said: str) -> None:
-    run = connected.run(start_under(connected, delegate(connected, ["tool:shop.refund"], ["shop"])))
+    run = connected.run(start_under(connected, delegate(connected, ["tool:shop.refund"], ["remit", "shop"])))
     token = token_in(shop)
     after(connected, run)
     with connected.in_tenant(), pytest.raises(TokenRefusedError, match=said):

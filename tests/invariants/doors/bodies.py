@@ -56,6 +56,7 @@ def bodies(world: World) -> dict[str, Any]:
             "provider": str(things["providers"]), "slug": "large", "name": "Large", "wire_name": "large",
         },
         "language_models_set_price": {"currency": "EUR", "input_per_million": 1, "output_per_million": 1},
+        "organisation_leave": {"sure": True},
         "people_create": {"email": f"new-{uuid7()}@example.org", "name": "New"},
         "people_offboard": {"reason": "A new job."},
         "people_suspend": {"reason": "Away."},

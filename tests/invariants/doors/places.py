@@ -61,6 +61,8 @@ MAY_FAIL: dict[str, tuple[int, str]] = {
     "delegations_revoke": (403, "only its giver, or whoever manages grants"),
     "browsers_destroy": (404, "a key has no browser"),
     "browsers_end_others": (400, "the organisation has an identity provider"),
+    "organisation_leave": (400, "the last administrator stays"),
+    "identity_providers_check": (400, "no provider answers in a test"),
     "factors_remove": (403, "a browser does this, and no key"),
     "approvals_approve": (403, "separation of duties: only the roles that are asked, and never the requester"),
     "approvals_deny": (403, "separation of duties: never the requester"),
