@@ -188,7 +188,7 @@ def _refuse_key_for(actor: Actor, principal: Principal, scopes: tuple[str, ...])
         and actor.kind is not ActorKind.SYSTEM
         and actor.principal != principal.id
     ):
-        raise LackingError(f"Only {principal.name} can make a key in its own name. Make the key for a service.")
+        raise LackingError("Only the person itself can make a key in its own name. Make the key for a service.")
     if principal.state != PrincipalState.ACTIVE:
         raise InvalidError(f"{principal.name} {_STOPPED[principal.state]}.")
     if actor.scopes is not None and not (scopes and actor.scopes.issuperset(scopes)):

@@ -79,7 +79,7 @@ def test_nobody_rotates_the_key_of_another_person_nor_widens_it(household: House
                    organisation=household.organisation.id)  # fmt: skip
     with household.in_tenant():
         former, _ = create_api_key(actor=household.shell, principal=household.owner.principal, name="script")
-        with pytest.raises(InvalidError, match="Only Owner can make a key"):
+        with pytest.raises(InvalidError, match="Only the person itself can make a key"):
             rotate_api_key(actor=member, api_key=former)
         service = create_service(actor=household.shell, organisation=household.organisation, name="Robot")
         wide, _ = create_api_key(actor=household.shell, principal=service, name="wide")

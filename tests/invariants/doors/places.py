@@ -78,6 +78,8 @@ MAY_FAIL: dict[str, tuple[int, str]] = {
 
 # What also needs its permission above the thing that it is done to, and so is refused to who holds it there alone.
 ABOVE = {"teams_move"}
+# What belongs to the whole organisation, but is asked of an agent of the own team.
+OF_AN_AGENT = {"policies_try_act"}
 
 
 class Place(Enum):
@@ -111,7 +113,8 @@ def answers(operation: Operation, held: bool, place: Place) -> frozenset[int]:
         case Kind.TEAM:
             return frozenset({404}) if one else DONE if operation.method == "GET" else frozenset({400, 403, 404})
         case Kind.WIDE if operation.permission.endswith(".view"):
-            return _done(operation)
+            hidden = place is Place.OTHER_TEAM and operation.name in OF_AN_AGENT
+            return frozenset({404}) if hidden else _done(operation)
     return frozenset({200, 403}) if operation.method == "GET" and not one else frozenset({403, 404})
 
 
