@@ -9,18 +9,21 @@ from django.db.models.functions import Now
 
 from foundation.access.models import Grant
 from foundation.access.services import grant, withdraw
-from foundation.actors import Actor
+from foundation.actors import Actor, AuthenticationMethod
 from foundation.audit.record import Entry, entry, record
 from foundation.errors import ConflictError, InvalidError
 from foundation.federation.models import FederatedIdentity, GroupMapping, IdentityProvider
-from foundation.identity.models import GroupMember, Principal, PrincipalKind, PrincipalState
+from foundation.identity.models import GroupMember, Membership, Principal, PrincipalKind, PrincipalState
+from foundation.identity.sessions import end_sessions_bound_to
 from foundation.identity.step_up import require_fresh
 from foundation.ids import uuid7
 from foundation.inputs import checked_slug, checked_text, organisation_of, refuse_agent
+from foundation.instants import database_now
 from foundation.organisations.models import GrantTarget
 from foundation.secrets.sealing import seal
 
 _DOMAIN = re.compile(r"(?!-)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+")
+_WHOSE_SUBJECTS = ("issuer", "client_id")  # a subject means somebody within these alone
 CHANGEABLE = ("name", "issuer", "client_id", "domains", "groups_claim", "provisions", "required", "is_active")
 
 
@@ -61,7 +64,10 @@ def add_provider(
 
 @transaction.atomic
 def change_provider(*, actor: Actor, provider: IdentityProvider, secret: str = "", **changes: Any) -> IdentityProvider:
-    """Other values for some of `CHANGEABLE`, or another secret (empty keeps the present one)."""
+    """Other values for some of `CHANGEABLE`, or another secret (empty keeps the present one).
+
+    Switched off, or with another issuer or client, whom it has let in is signed out here at once.
+    """
     refuse_agent(actor)
     require_fresh(actor)
     provider = IdentityProvider.objects.select_for_update().get(pk=provider.pk)
@@ -69,6 +75,12 @@ def change_provider(*, actor: Actor, provider: IdentityProvider, secret: str = "
         raise InvalidError(f"There is no {unknown[0]!r} to change.", unknown[0])
     checked = _checked(**changes)
     former = {name: getattr(provider, name) for name in checked}
+    if checked.get("is_active") is False and former["is_active"]:
+        _end_sessions(actor, provider)
+    if any(checked.get(name, former.get(name)) != former.get(name) for name in _WHOSE_SUBJECTS):
+        # What was 42 there is somebody else here: whom the former one let in is known anew, by the address of mail.
+        _end_sessions(actor, provider)
+        provider.identities.all().delete()
     for name, value in checked.items():
         setattr(provider, name, value)
     if secret:
@@ -81,11 +93,12 @@ def change_provider(*, actor: Actor, provider: IdentityProvider, secret: str = "
 
 @transaction.atomic
 def remove_provider(*, actor: Actor, provider: IdentityProvider) -> None:
-    """Nobody comes in through it any more; whom it brought stays, without the groups that it kept."""
+    """Nobody comes in through it any more; whom it brought is signed out, and stays without the groups that it kept."""
     refuse_agent(actor)
     require_fresh(actor)
     for mapping in provider.mappings.select_related("principal"):
         _end_group(actor, mapping)
+    _end_sessions(actor, provider)
     record(_about(actor, "identity_provider.remove", provider))
     provider.delete()
 
@@ -144,6 +157,18 @@ def keep_groups(
         else:
             continue
         record(_about_member(actor, "group.join" if inside else "group.leave", mapping, identity))
+
+
+def _end_sessions(actor: Actor, provider: IdentityProvider) -> None:
+    """Whom it has let in is signed out here for good: its sessions do not count again when it is switched on again.
+
+    Whoever does this in a browser of its own means stays in that one.
+    """
+    people = Membership.objects.filter(principal_id__in=provider.identities.values("principal_id"))
+    if actor.user is not None and actor.method is not AuthenticationMethod.SINGLE_SIGN_ON:
+        people = people.exclude(user_id=actor.user)
+        end_sessions_bound_to(provider.organisation_id, actor.user)
+    people.update(sessions_from=database_now())
 
 
 def _end_group(actor: Actor, mapping: GroupMapping) -> None:

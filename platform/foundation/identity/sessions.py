@@ -55,6 +55,14 @@ def end_others(user: UUID, key: str) -> int:
     return others.delete()[0]
 
 
+def end_sessions_bound_to(organisation: UUID, user: UUID) -> None:
+    """End those of a person that an organisation's provider has begun."""
+    with seeing_as(user):
+        bound = WebSession.objects.filter(user_id=user, bound_to_id=organisation)
+        Session.objects.filter(session_key__in=list(bound.values_list("key", flat=True))).delete()
+        bound.delete()
+
+
 @transaction.atomic
 def end_session(*, actor: Actor, session: WebSession) -> None:
     """Sign a browser of one's own out, at once."""
