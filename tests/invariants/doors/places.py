@@ -50,7 +50,8 @@ BEFORE = {
 }
 # What a browser does, and no key: the matrix asks with keys.
 BROWSER_ONLY = frozenset(
-    {"browsers_list", "browsers_destroy", "browsers_end_others", "factors_list", "factors_remove"}
+    {"browsers_list", "browsers_destroy", "browsers_end_others", "factors_list", "factors_remove",
+     *(f"identity_providers_{verb}" for verb in ("create", "change", "destroy", "map", "unmap"))}
 )  # fmt: skip
 # What cannot succeed in the matrix's world though the permission is held, and why.
 MAY_FAIL: dict[str, tuple[int, str]] = {
