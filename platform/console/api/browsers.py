@@ -27,7 +27,7 @@ class BrowserShape(Shape):
         fields = ["id", "browser", "address", "method", "current", "created_at", "last_seen_at"]
 
     def get_current(self, row: WebSession) -> bool:
-        """A key is no browser."""
+        """By its session's key."""
         return bool(row.key == self.context["request"].session.session_key)
 
 
@@ -45,12 +45,12 @@ class BrowserEndpoints(Endpoints):
 
     @operation("List the browsers in which you are signed in", many=True)
     def list(self, _values: Any) -> QuerySet[WebSession]:
-        """Those that go on, newest first; none for a service, nor where an identity provider may have let you in."""
+        """Those that go on, newest first; none where an identity provider has let you in. An API key is refused."""
         return self.get_queryset()
 
     @operation("Sign one of your browsers out", Permission.KEY_MANAGE, status=204)
     def destroy(self, _values: Any) -> None:
-        """At once."""
+        """At once. An API key is refused."""
         try:
             found = self.get_queryset().filter(pk=UUID(self.kwargs["id"])).first()
         except ValueError:
@@ -61,10 +61,12 @@ class BrowserEndpoints(Endpoints):
 
     @verb("post", "end-others", "Sign all your other browsers out", Permission.KEY_MANAGE, detail=False, answer=Ended)
     def end_others(self, _values: Any) -> dict[str, int]:
-        """All but the one that asks; a key is none, and signs all out."""
+        """All but the one that asks. An API key is refused."""
         user = own_user(self.actor)
         if user is None:
-            raise InvalidError("Only a person has browsers, and ends those that an identity provider has not let in.")
+            raise InvalidError(
+                "An identity provider has let you in: it keeps how you sign in, and you end no browsers."
+            )
         key = self.request.session.session_key or ""
         return {"ended": end_other_sessions(actor=self.actor, user=user, key=key)}
 

@@ -1,4 +1,4 @@
-"""One's own second factors, over all organisations. They are made in a browser only."""
+"""One's own second factors, over all organisations. They are shown to a browser, and made in one, only."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -40,7 +40,7 @@ class FactorEndpoints(Endpoints):
 
     @operation("List your second factors", many=True)
     def list(self, _values: Any) -> Sequence[Authenticator]:
-        """Oldest first; none for a service, nor where an identity provider may have let you in."""
+        """Oldest first; none where an identity provider has let you in. An API key is refused."""
         user = own_user(self.actor)
         return factors_of(user) if user else []
 

@@ -98,7 +98,7 @@ class Checked(serializers.Serializer[Any]):
 
 
 class IdentityProviderEndpoints(Read):
-    """Where people sign in by OpenID Connect."""
+    """Where people sign in by OpenID Connect. Changes want a browser that was confirmed of late; a key is refused."""
 
     rows: ClassVar[Any] = PermittedQuerySet(IdentityProvider).prefetch_related("mappings__principal")
     shape = IdentityProviderShape

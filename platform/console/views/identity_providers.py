@@ -62,7 +62,7 @@ class ChangeForm(ProviderForm):
         label="Require it", required=False,
         help_text="People of these domains sign in there and in no other way. One-time links of the shell still work.",
     )  # fmt: skip
-    is_active = forms.BooleanField(label="In use", required=False, help_text="Off: its sessions end at once.")
+    is_active = forms.BooleanField(label="In use", required=False, help_text="Off: whom it let in is signed out.")
 
 
 class MappingForm(forms.Form):

@@ -15,7 +15,8 @@ class IdentityProvider(TenantModel):
     `issuer` is its address, below which `/.well-known/openid-configuration` stands. `domains` are
     the e-mail domains whose people it vouches for; nobody else comes in through it. `provisions`: who is unknown
     becomes a person here at first sign-in (just in time). `required`: people of these domains sign in here and in no
-    other way. `groups_claim` names the claim that lists a person's groups.
+    other way. `groups_claim` names the claim that lists a person's groups. `strength` is what whoever configured it
+    could do in the whole organisation then: it brings nobody more than that. Empty: nobody knows, and so nothing.
     """
 
     target_path: ClassVar[str] = ""
@@ -29,6 +30,8 @@ class IdentityProvider(TenantModel):
     provisions = models.BooleanField(default=True)
     required = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
+    configured_by = models.UUIDField(null=True, blank=True)  # a principal; none for the shell
+    strength = ArrayField(models.CharField(max_length=60), null=True, blank=True)
 
     class Meta(TenantModel.Meta):
         pass
@@ -40,13 +43,14 @@ class IdentityProvider(TenantModel):
 class GroupMapping(TenantModel):
     """What a group at the identity provider means here: a group of ours, which people join and leave at each sign-in.
 
-    What it may do are the grants of `principal`, as with any group.
+    What it may do are the grants of `principal`, as with any group. `mapped_by` are those who have given it a role.
     """
 
     target_path: ClassVar[str] = ""
     provider = TenantForeignKey(IdentityProvider, models.CASCADE, related_name="mappings")
     group = models.CharField(max_length=200)
     principal = TenantForeignKey(Principal, related_name="+")
+    mapped_by = ArrayField(models.UUIDField(), null=True, blank=True)
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["provider", "group"], name="group_mapping_once")]

@@ -13,6 +13,7 @@ from foundation.errors import InvalidError
 from foundation.federation.connection import Claims, Connection
 from foundation.federation.models import FederatedIdentity, IdentityProvider
 from foundation.federation.services import keep_groups
+from foundation.federation.vouching import STRONGER, is_beyond
 from foundation.identity.attempts import succeed
 from foundation.identity.beginning import allow, begin_session
 from foundation.identity.lookups import user_by_id
@@ -112,6 +113,8 @@ def _back_again(provider: IdentityProvider, claims: Claims) -> Membership:
     membership = rows.select_related("principal").first()
     if membership is None:
         raise InvalidError("You have left this organisation: ask an administrator to add you again.")
+    if is_beyond(provider, membership.principal):
+        raise InvalidError(STRONGER)
     return membership
 
 
@@ -126,6 +129,8 @@ def _found_by_address(actor: Actor, provider: IdentityProvider, claims: Claims) 
     if FederatedIdentity.objects.filter(provider=provider, principal_id=membership.principal_id).exists():
         # The address was given to somebody else: whoever had it keeps what it has here.
         raise InvalidError("This address belongs to another account of the provider here: ask an administrator.")
+    if is_beyond(provider, membership.principal):
+        raise InvalidError(STRONGER)
     return membership
 
 

@@ -16,6 +16,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn.internal import auth as webauthn
 from django.core.exceptions import ValidationError
 from fido2.utils import websafe_decode
+from fido2.webauthn import UserVerificationRequirement
 
 from foundation.identity.lookups import count_attempt, seeing_as, user_by_id
 from foundation.identity.models import User
@@ -74,7 +75,13 @@ def passkey_request(user: User | None = None) -> str:
 
 
 def user_of_passkey(answer: str) -> User | None:
-    """The person whose passkey has signed; None if it is unknown, or has signed something else."""
+    """The person whose passkey alone has signed; None if it is unknown, or has signed something else.
+
+    The request that it answers must have asked the device to check who holds it: one for a second factor does not.
+    """
+    asked = webauthn.get_state()
+    if asked is None or asked.get("user_verification") != UserVerificationRequirement.REQUIRED:
+        return None
     try:
         handle = json.loads(answer[:LONGEST])["response"]["userHandle"]
         user = user_by_id(UUID(str(url_str_to_user_pk(websafe_decode(handle).decode()))))

@@ -10,11 +10,11 @@ from django.http import HttpRequest
 
 from foundation.actors import Actor, AuthenticationMethod
 from foundation.audit.record import Entry, entry, record
-from foundation.errors import ConflictError, InvalidError
+from foundation.errors import ConflictError
 from foundation.identity.lookups import memberships_of, seeing_as
 from foundation.identity.models import Membership, Principal, WebSession
 from foundation.identity.requests import address_of
-from foundation.identity.step_up import refuse_foreign
+from foundation.identity.step_up import refuse_foreign, require_browser
 from foundation.inputs import refuse_agent
 from foundation.instants import database_now
 
@@ -55,10 +55,18 @@ def end_others(user: UUID, key: str) -> int:
     return others.delete()[0]
 
 
+def end_sessions_bound_to(organisation: UUID, user: UUID) -> None:
+    """End those of a person that an organisation's provider has begun."""
+    with seeing_as(user):
+        bound = WebSession.objects.filter(user_id=user, bound_to_id=organisation)
+        Session.objects.filter(session_key__in=list(bound.values_list("key", flat=True))).delete()
+        bound.delete()
+
+
 @transaction.atomic
 def end_session(*, actor: Actor, session: WebSession) -> None:
     """Sign a browser of one's own out, at once."""
-    _refuse_provider(actor, session.user_id)
+    _refuse_others(actor)
     with seeing_as(session.user_id):
         Session.objects.filter(session_key=session.key).delete()
         session.delete()
@@ -67,8 +75,8 @@ def end_session(*, actor: Actor, session: WebSession) -> None:
 
 @transaction.atomic
 def end_other_sessions(*, actor: Actor, user: UUID, key: str) -> int:
-    """Sign all browsers of one's own out but this one; a key has none, and ends all."""
-    _refuse_provider(actor, user)
+    """Sign all browsers of one's own out but this one."""
+    _refuse_others(actor)
     with seeing_as(user):
         ended = end_others(user, key)
     record(_about(actor, user, actor.name, ended=ended))
@@ -98,26 +106,17 @@ def end_sessions_of(*, actor: Actor, person: Principal) -> None:
 
 
 def own_user(actor: Actor) -> UUID | None:
-    """Who acts, over all organisations: the user in the browser, or the one whose key it is; none for a service.
+    """Who sits at this browser, over all organisations; none for whoever an organisation's provider has let in.
 
-    None too for whoever a provider of the organisation has let in, or may have: what counts everywhere is not shown.
+    A key is refused: an organisation may have made it for itself, in the name of a person who belongs to others, too.
     """
-    if actor.method is AuthenticationMethod.SINGLE_SIGN_ON:
-        return None
-    if actor.method is not AuthenticationMethod.API_KEY:
-        return actor.user
-    membership = Membership.objects.filter(principal_id__in=[actor.principal]).first()
-    return None if membership is None or _is_federated(membership.user_id, actor) else membership.user_id
+    require_browser(actor, "shows or ends browsers, or shows second factors")
+    return None if actor.method is AuthenticationMethod.SINGLE_SIGN_ON else actor.user
 
 
-def _refuse_provider(actor: Actor, user: UUID) -> None:
+def _refuse_others(actor: Actor) -> None:
+    require_browser(actor, "ends browsers")
     refuse_foreign(actor)
-    if actor.method is AuthenticationMethod.API_KEY and _is_federated(user, actor):
-        raise InvalidError("This organisation has an identity provider: its keys end no browser. Use the console.")
-
-
-def _is_federated(user: UUID, actor: Actor) -> bool:
-    return any(one.federated for one in memberships_of(user) if one.organisation == actor.organisation)
 
 
 def _about(actor: Actor, user: UUID, name: str, **details: object) -> Entry:

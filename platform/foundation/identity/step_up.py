@@ -30,14 +30,14 @@ class StaleSignInError(Exception):
 class BrowserOnlyError(PermissionDenied):
     """A key comes for what is done in a browser only: 403, naming the page."""
 
-    def __init__(self, what: str) -> None:
-        super().__init__(f"No API key {what}: sign in to the console, and do it under Settings → Security.")
+    def __init__(self, what: str, page: str) -> None:
+        super().__init__(f"No API key {what}: sign in to the console, and do it under Settings → {page}.")
 
 
-def require_browser(actor: Actor, what: str) -> None:
+def require_browser(actor: Actor, what: str, page: str = "Security") -> None:
     """Refuse a key, which may be lost, for what would outlast it. Raises BrowserOnlyError."""
     if actor.method in {AuthenticationMethod.API_KEY, AuthenticationMethod.RUN_TOKEN}:
-        raise BrowserOnlyError(what)
+        raise BrowserOnlyError(what, page)
 
 
 def require_fresh(actor: Actor) -> None:

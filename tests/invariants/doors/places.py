@@ -48,6 +48,11 @@ BEFORE = {
     "tools_accept": "tools_disable",
     "triggers_enable": "triggers_disable",
 }
+# What a browser does, and no key: the matrix asks with keys.
+BROWSER_ONLY = frozenset(
+    {"browsers_list", "browsers_destroy", "browsers_end_others", "factors_list", "factors_remove",
+     *(f"identity_providers_{verb}" for verb in ("create", "change", "destroy", "map", "unmap"))}
+)  # fmt: skip
 # What cannot succeed in the matrix's world though the permission is held, and why.
 MAY_FAIL: dict[str, tuple[int, str]] = {
     "teams_archive": (400, "an agent lives in it"),
@@ -59,11 +64,9 @@ MAY_FAIL: dict[str, tuple[int, str]] = {
     "agents_take_over": (409, "somebody answers for it"),
     "delegations_narrow": (403, "only its giver, or whoever manages grants"),
     "delegations_revoke": (403, "only its giver, or whoever manages grants"),
-    "browsers_destroy": (404, "a key has no browser"),
-    "browsers_end_others": (400, "the organisation has an identity provider"),
+    **dict.fromkeys(BROWSER_ONLY, (403, "a browser does this, and no key")),
     "organisation_leave": (400, "the last administrator stays"),
     "identity_providers_check": (400, "no provider answers in a test"),
-    "factors_remove": (403, "a browser does this, and no key"),
     "approvals_approve": (403, "separation of duties: only the roles that are asked, and never the requester"),
     "approvals_deny": (403, "separation of duties: never the requester"),
     "audit_checkpoint": (404, "nothing is sealed in a test"),
@@ -100,7 +103,7 @@ def answers(operation: Operation, held: bool, place: Place) -> frozenset[int]:
     """The statuses with which an operation may answer whoever holds what it needs (or does not) in a place."""
     if not held or (place is Place.OWN_TEAM and operation.name in ABOVE):
         return frozenset({403})
-    one = "{id}" in operation.path
+    one = "{id}" in operation.path and operation.name not in BROWSER_ONLY
     if place is Place.ORGANISATION:
         return _done(operation)
     if place is Place.OTHER_ORGANISATION:
