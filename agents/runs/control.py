@@ -105,7 +105,7 @@ def fork_run(
         run, journal[:step], relation=Relation.FORK, step=step, version=version or run.version, input=input,
         chain=chain, requester=actor.principal, source="fork", title=f"fork from step {step}",
     )  # fmt: skip
-    copy_steps(run, made, step)
+    copy_steps(actor, run, made, journal[:step])
     return _started(actor, made, "run.fork", {"former": str(run.id), "step": step, "version": made.version.number})
 
 
@@ -134,7 +134,7 @@ def retry_run(*, actor: Actor, run: Run, step: int, reason: str = "") -> Run:
         run, journal[: step - 1], relation=Relation.FORK, step=step - 1, version=run.version, input=None,
         chain=run.chain, requester=run.requester_id, source=_RETRY, title=f"retry from step {step}",
     )  # fmt: skip
-    copy_steps(run, made, step - 1)
+    copy_steps(actor, run, made, journal[: step - 1])
     return _started(actor, made, "run.retry", {"former": str(run.id), "step": step}, reason)
 
 

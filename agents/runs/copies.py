@@ -1,5 +1,6 @@
 """Making a run out of a former one: its row, a session as it was at that point, and the steps that both share."""
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -11,8 +12,10 @@ from django.db import connection
 
 from agents.labels import Integrity, Label
 from agents.registry.models import AgentState, AgentVersion
+from agents.runs.addresses import open_anew
 from agents.runs.inputs import check_input
 from agents.runs.models import Artifact, Event, Relation, Run, Session, Step, StepState
+from foundation.actors import Actor
 from foundation.errors import InvalidError
 from foundation.ids import uuid7
 from foundation.instants import database_now
@@ -66,17 +69,18 @@ _COPY = """
 INSERT INTO runs_step (run_id, number, organisation_id, kind, state, attempt, name, call_id, effect, idempotency_key,
     digest, decision_id, verdict, input, output, label, provenance, usage, cost, child_id, error, started_at, ended_at)
 SELECT %(made)s, number, organisation_id, kind, state, attempt, name, call_id, effect, idempotency_key,
-    digest, decision_id, verdict, input, output, label, provenance,
+    digest, decision_id, verdict, input, coalesce(%(outputs)s::jsonb -> number::text, output), label, provenance,
     usage || jsonb_build_object('copied', jsonb_build_object('run', run_id, 'step', number, 'cost', cost)),
     0, child_id, error, clock_timestamp(), clock_timestamp()
 FROM runs_step WHERE run_id = %(former)s AND number <= %(last)s
 """
 
 
-def copy_steps(former: Run, made: Run, last: int) -> None:
-    """Put the former's steps up to `last` into the journal of a run that has none yet."""
+def copy_steps(actor: Actor, former: Run, made: Run, shared: Sequence[Step]) -> None:
+    """Put the former's first steps into the journal of a run that has none yet."""
+    last, outputs = len(shared), open_anew(actor, made, shared)
     with connection.cursor() as cursor:
-        cursor.execute(_COPY, {"made": made.pk, "former": former.pk, "last": last})
+        cursor.execute(_COPY, {"made": made.pk, "former": former.pk, "last": last, "outputs": json.dumps(outputs)})
     Run.objects.filter(pk=made.pk).update(steps_written=last)
     made.steps_written = last
 
