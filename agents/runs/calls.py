@@ -1,11 +1,12 @@
 """Doing what was admitted: the calls to models and tools, outside any transaction."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
+import structlog
 from django.conf import settings
 from django.utils.module_loading import import_string
 
@@ -13,6 +14,7 @@ from agents.catalogue.inference import InferenceError, answer
 from agents.catalogue.messages import Endpoint, Item, ModelAnswer, ModelRequest
 from agents.labels import Integrity, Label
 from agents.registry.models import AgentState
+from agents.runs.builtins.port import Builtin
 from agents.runs.fitting import mismatch
 from agents.runs.models import StepKind, StepState
 from agents.runs.moves import DELEGATE
@@ -26,9 +28,11 @@ from foundation.keys import KeyUnusableError
 from foundation.secrets.redaction import REDACTED
 from foundation.secrets.sealing import UnsealError, unseal
 
+log = structlog.get_logger(__name__)
 MAX_DEPTH = 5
 MAX_ERROR = 2_000  # characters of a tool's own words on its failure
 _LONGEST_NAME = 160  # characters; the columns of steps and decisions
+MOST_LEVELS = 100  # of lists and objects in one another: what writes the journal bears some 250
 MAX_OUTPUT = 64 * 1024  # characters of a tool's answer that a journal keeps and a model sees
 
 
@@ -98,6 +102,8 @@ def arguments_of(call: dict[str, Any]) -> tuple[dict[str, Any], str]:
         return {}, "The arguments are not JSON, or hold numbers that are too large."
     if b"\\u0000" in text:
         return {}, "The arguments hold a NUL character."
+    if _is_too_deep(arguments):
+        return {}, f"The arguments have more than {MOST_LEVELS} levels of lists and objects in one another."
     return (arguments, "") if isinstance(arguments, dict) else ({}, "The arguments are not a JSON object.")
 
 
@@ -106,7 +112,7 @@ def problem_of(work: Work, name: str, arguments: dict[str, Any]) -> str:
     if name.startswith(DELEGATE):
         return delegation_problem(work, name.removeprefix(DELEGATE)) or mismatch(DELEGATION_SCHEMA, arguments)
     if (own := work.builtins.get(name)) is not None:
-        return mismatch(own.schema, arguments) or own.problem(work, arguments)
+        return mismatch(own.schema, arguments) or _own_problem(work, own, arguments)
     tool = work.tools.get(name)
     if tool is None:
         return f"This agent has no tool called {name}."
@@ -115,6 +121,35 @@ def problem_of(work: Work, name: str, arguments: dict[str, Any]) -> str:
     if tool.state != ToolState.ACTIVE or not tool.connector.enabled:
         return f"The tool {name} is disabled."
     return mismatch(tool.schema, arguments)
+
+
+def _own_problem(work: Work, own: Builtin, arguments: dict[str, Any]) -> str:
+    try:
+        return own.problem(work, arguments)
+    except Exception as error:  # a model's words must not end its run: what cannot be checked is not done
+        log.exception("arguments not checked", tool=own.name, run=str(work.run.id))
+        return f"These arguments cannot be checked ({type(error).__name__}): give simpler ones."
+
+
+def _shallow(value: Any) -> Any:
+    if _is_too_deep(value):
+        raise ValueError
+    return value
+
+
+def _is_too_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(MOST_LEVELS + 1):
+        level = [inner for one in level for inner in _within(one)]
+        if not level:
+            return False
+    return True
+
+
+def _within(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def delegation_problem(work: Work, slug: str) -> str:
@@ -171,12 +206,12 @@ def call_tool(work: Work, tool: Tool, arguments: dict[str, Any], key: str) -> Ca
 
 def _succeeded(output: ToolOutput, tool: Tool, hidden: Sequence[str]) -> Called:
     try:
-        content = plain(_without(output.content, hidden), fractions=True)
+        content = _shallow(plain(_without(output.content, hidden), fractions=True))
         # Without its spaces, it is more than half as long.
         text = "" if 2 * len(orjson.dumps(content)) < MAX_OUTPUT else json.dumps(content, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError):
         # It was done: what it answered does not undo that.
-        content = text = "The connector's answer is not JSON."
+        content = text = "The connector's answer is not JSON, or too many lists and objects in one another."
     if len(text) > MAX_OUTPUT:
         content = {"truncated": text[:MAX_OUTPUT]}
     label = Label(output.label.integrity, output.label.confidentiality, output.label.sources | {f"tool:{tool.name}"})

@@ -9,11 +9,11 @@ from django.db.models.functions import Now
 
 from agents.registry.models import AgentVersion
 from agents.runs.copies import copy_steps, make_run, whole_journal
-from agents.runs.models import ENDED, Relation, Run, RunState, Step, StepKind, StepState, Wait
+from agents.runs.models import ENDED, Relation, Run, RunState, Step, StepState, Wait
+from agents.runs.repeats import refuse_done
 from agents.runs.tasks import ring
 from agents.runs.telling import tell
 from agents.tools.builtins import HAND_OVER
-from agents.tools.port import ToolEffect
 from foundation.actors import Actor
 from foundation.audit.record import entry, record
 from foundation.errors import ConflictError, InvalidError
@@ -21,7 +21,6 @@ from foundation.inputs import refuse_agent
 
 _RETRY = "retry"
 _OPEN = {StepState.INTENDED, StepState.WAITING}
-_DOES_SOMETHING = {ToolEffect.IDEMPOTENT.value, ToolEffect.EFFECT.value}
 
 
 @transaction.atomic
@@ -106,7 +105,7 @@ def fork_run(
         run, journal[:step], relation=Relation.FORK, step=step, version=version or run.version, input=input,
         chain=chain, requester=actor.principal, source="fork", title=f"fork from step {step}",
     )  # fmt: skip
-    copy_steps(run, made, step)
+    copy_steps(actor, run, made, journal[:step])
     return _started(actor, made, "run.fork", {"former": str(run.id), "step": step, "version": made.version.number})
 
 
@@ -130,12 +129,12 @@ def retry_run(*, actor: Actor, run: Run, step: int, reason: str = "") -> Run:
     if not 1 <= step <= len(journal) + 1:
         raise InvalidError(f"Retry from a step between 1 and {len(journal) + 1}.", field="step")
     _refuse_unfinished(journal[: step - 1], "retried")
-    _refuse_done(journal[step - 1 :])
+    refuse_done(run, journal[step - 1 :])
     made = make_run(
         run, journal[: step - 1], relation=Relation.FORK, step=step - 1, version=run.version, input=None,
         chain=run.chain, requester=run.requester_id, source=_RETRY, title=f"retry from step {step}",
     )  # fmt: skip
-    copy_steps(run, made, step - 1)
+    copy_steps(actor, run, made, journal[: step - 1])
     return _started(actor, made, "run.retry", {"former": str(run.id), "step": step}, reason)
 
 
@@ -203,14 +202,3 @@ def _refuse_unfinished(shared: list[Step], verb: str) -> None:
 
 def _hands_over(step: Step) -> bool:
     return step.name == HAND_OVER and step.state == StepState.SUCCEEDED
-
-
-def _refuse_done(again: list[Step]) -> None:
-    for step in again:
-        did = step.state in {StepState.SUCCEEDED, StepState.UNKNOWN} and step.kind != StepKind.DECISION_WAIT
-        if did and step.effect in _DOES_SOMETHING:
-            sure = "was done" if step.state == StepState.SUCCEEDED else "may have been done"
-            raise ConflictError(
-                f"Step {step.number} ({step.name}) {sure}, and a retry would do it again: "
-                f"retry from step {step.number + 1}, or fork the run if that is what you want."
-            )

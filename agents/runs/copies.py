@@ -1,5 +1,7 @@
 """Making a run out of a former one: its row, a session as it was at that point, and the steps that both share."""
 
+import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from operator import itemgetter
@@ -10,13 +12,16 @@ from django.db import connection
 
 from agents.labels import Integrity, Label
 from agents.registry.models import AgentState, AgentVersion
+from agents.runs.addresses import open_anew
 from agents.runs.inputs import check_input
 from agents.runs.models import Artifact, Event, Relation, Run, Session, Step, StepState
+from foundation.actors import Actor
 from foundation.errors import InvalidError
 from foundation.ids import uuid7
 from foundation.instants import database_now
 
 _REMEMBER = "remit.remember"
+_SAVE_FILE = "remit.save_file"
 _LONGEST_TITLE = 200
 
 
@@ -64,17 +69,18 @@ _COPY = """
 INSERT INTO runs_step (run_id, number, organisation_id, kind, state, attempt, name, call_id, effect, idempotency_key,
     digest, decision_id, verdict, input, output, label, provenance, usage, cost, child_id, error, started_at, ended_at)
 SELECT %(made)s, number, organisation_id, kind, state, attempt, name, call_id, effect, idempotency_key,
-    digest, decision_id, verdict, input, output, label, provenance,
+    digest, decision_id, verdict, input, coalesce(%(outputs)s::jsonb -> number::text, output), label, provenance,
     usage || jsonb_build_object('copied', jsonb_build_object('run', run_id, 'step', number, 'cost', cost)),
     0, child_id, error, clock_timestamp(), clock_timestamp()
 FROM runs_step WHERE run_id = %(former)s AND number <= %(last)s
 """
 
 
-def copy_steps(former: Run, made: Run, last: int) -> None:
-    """Put the former's steps up to `last` into the journal of a run that has none yet."""
+def copy_steps(actor: Actor, former: Run, made: Run, shared: Sequence[Step]) -> None:
+    """Put the former's first steps into the journal of a run that has none yet."""
+    last, outputs = len(shared), open_anew(actor, made, shared)
     with connection.cursor() as cursor:
-        cursor.execute(_COPY, {"made": made.pk, "former": former.pk, "last": last})
+        cursor.execute(_COPY, {"made": made.pk, "former": former.pk, "last": last, "outputs": json.dumps(outputs)})
     Run.objects.filter(pk=made.pk).update(steps_written=last)
     made.steps_written = last
 
@@ -116,17 +122,23 @@ def _session(former: Run, shared: Sequence[Step], version: AgentVersion, label: 
 def _memory(former: Run, last: int) -> dict[str, Any]:
     """The working memory without what was noted later: of each such name, what was noted before, if anything."""
     memory: dict[str, Any] = dict(former.session.memory)
-    runs = Run.objects.filter(session_id=former.session_id).order_by("created_at", "id")
-    order = {run: place for place, run in enumerate(runs.values_list("id", flat=True))}
-    here = (order[former.pk], last)
-    noted = Step.objects.filter(run_id__in=order, name=_REMEMBER, state=StepState.SUCCEEDED)
-    placed = sorted((((order[one.run_id], one.number), one) for one in noted), key=itemgetter(0))
-    before = {_name(step.input): step for place, step in placed if place <= here}
-    for name in {_name(step.input) for place, step in placed if place > here}:
+    noted = _done(former, last, _REMEMBER)
+    before = {_name(step.input): step for step, is_before in noted if is_before}
+    for name in {_name(step.input) for step, is_before in noted if not is_before}:
         memory.pop(name, None)
         if name in before and before[name].input.get("value") not in {None, ""}:
             memory[name] = {"value": before[name].input.get("value"), "label": before[name].label}
     return memory
+
+
+def _done(former: Run, last: int, tool: str) -> list[tuple[Step, bool]]:
+    """What a built-in did in the session, in order; and whether that was up to step `last` of the former run."""
+    runs = Run.objects.filter(session_id=former.session_id).order_by("created_at", "id")
+    order = {run: place for place, run in enumerate(runs.values_list("id", flat=True))}
+    here = (order[former.pk], last)
+    steps = Step.objects.filter(run_id__in=order, name=tool, state=StepState.SUCCEEDED)
+    placed = sorted((((order[one.run_id], one.number), one) for one in steps), key=itemgetter(0))
+    return [(step, place <= here) for place, step in placed]
 
 
 def _name(arguments: Mapping[str, Any]) -> str:
@@ -134,9 +146,33 @@ def _name(arguments: Mapping[str, Any]) -> str:
 
 
 def _copy_files(former: Run, shared: Sequence[Step], made: Session) -> None:
-    until = shared[-1].ended_at if shared else former.created_at
-    rows = Artifact.objects.filter(session_id=former.session_id, created_at__lte=until).order_by("id")
     Artifact.objects.bulk_create(
         Artifact(organisation_id=one.organisation_id, session=made, run_id=one.run_id, blob_id=one.blob_id,
-                 name=one.name, media_type=one.media_type, label=one.label) for one in rows
+                 name=one.name, media_type=one.media_type, label=one.label) for one in _files(former, shared)
     )  # fmt: skip
+
+
+def _files(former: Run, shared: Sequence[Step]) -> list[Artifact]:
+    """The files that were there: of those that runs saved by the journal, of all others by the clock.
+
+    A file is as old as the step before it: the outcome of the one and the work of the other are one commit.
+    """
+    until = (shared[-1].ended_at if shared else None) or former.created_at
+    by_file: dict[str, bool] = {}
+    copied: defaultdict[tuple[str, str], list[bool]] = defaultdict(list)
+    for step, is_before in _done(former, len(shared), _SAVE_FILE):
+        output = step.output or {}
+        if "copied" in step.usage:
+            # It names the file of the session that this one was copied from.
+            copied[output["name"], output["digest"]].append(is_before)
+        else:
+            by_file[output["file"]] = is_before
+    rows = Artifact.objects.filter(session_id=former.session_id).select_related("blob").defer("blob__content")
+    found = []
+    for one in rows.order_by("created_at", "id"):
+        is_there = by_file.get(str(one.id))
+        if is_there is None and one.run_id is not None and copied[one.name, one.blob.digest]:
+            is_there = copied[one.name, one.blob.digest].pop(0)
+        if is_there or (is_there is None and one.created_at <= until):
+            found.append(one)
+    return found

@@ -106,8 +106,10 @@ def place_of(written: object) -> Place | None:
 def _summary(line: list[Run], former: list[Run], own: Iterable[Step], using: str) -> Summary | None:
     """The newest one that the run made itself, or that was there before it began."""
     made = [step.output["summary"] for step in own if is_compaction(step) and step.output and "summary" in step.output]
-    if made:
-        return Summary.objects.using(using).get(pk=made[-1])
+    for one in reversed(made):
+        # A journal may name one that is not there: then the session is as if it had not been summed up there.
+        if (found := Summary.objects.using(using).filter(pk=one).first()) is not None:
+            return found
     anchor = line[-1]
     rows = Summary.objects.using(using).filter(
         session_id__in={anchor.session_id, *(one.session_id for one in former)}, created_at__lt=anchor.created_at

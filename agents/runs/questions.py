@@ -33,12 +33,15 @@ def form_problem(form: Mapping[str, Any]) -> str:
             return f"The field {name} must have a type: {', '.join(_TYPES)}."
         if unknown := sorted(set(one) - _FIELD):
             return f"The field {name} cannot hold {', '.join(unknown)}."
-    if set(form.get("required", [])) - set(fields):
-        return "The form requires a field that it does not have."
+        if any(isinstance(value, (list, dict)) for value in _offered(one)):
+            return f"The field {name} can offer texts, numbers, true and false only."
     try:
         jsonschema.Draft202012Validator.check_schema(dict(form))
     except jsonschema.SchemaError as error:
         return f"The form is no JSON Schema: {error.message[:200]}"
+    # What it requires is a list of texts by now.
+    if set(form.get("required", [])) - set(fields):
+        return "The form requires a field that it does not have."
     return ""
 
 
@@ -59,8 +62,11 @@ def answer_problem(form: Mapping[str, Any], answer: Mapping[str, Any]) -> tuple[
 def chosen(form: Mapping[str, Any], answer: Mapping[str, Any]) -> bool:
     """Whether a field of an answer is what the form offered: an option, or a default. Yes and no are nobody's."""
     for name, value in answer.items():
-        field = form["properties"].get(name, {})
-        offered = [*field.get("enum", []), *([field["default"]] if "default" in field else [])]
-        if not isinstance(value, bool) and value in offered:
+        if not isinstance(value, bool) and value in _offered(form["properties"].get(name, {})):
             return True
     return False
+
+
+def _offered(field: Mapping[str, Any]) -> list[Any]:
+    options = field.get("enum", [])
+    return [*(options if isinstance(options, list) else []), *([field["default"]] if "default" in field else [])]

@@ -44,9 +44,13 @@ class Writer:
 
     def outcome(self, outcome: StepOutcome, cost: int | None) -> None:
         """What became of a step; written with the next commit. `cost` None: what was held is booked."""
-        is_played = self.work.player is not None and self.work.player.plays_model
-        self._outcomes.append((outcome, 0 if is_played else cost))
+        self._outcomes.append((outcome, self.booked(cost)))
         _apply(self.work.steps[outcome.number - 1], outcome)
+
+    def booked(self, cost: int | None) -> int | None:
+        """At what a step is booked: at nothing where the model's answers are played."""
+        is_played = self.work.player is not None and self.work.player.plays_model
+        return 0 if is_played else cost
 
     def judged(
         self, verdict: Verdict, decide: Callable[[Entries, Admission], None], *, alone: bool,

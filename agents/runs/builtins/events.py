@@ -16,7 +16,7 @@ from agents.labels import Integrity, Label
 from agents.runs.builtins.moments import LONGEST_WAIT, now
 from agents.runs.builtins.port import Done, Waiting
 from agents.runs.journal import ENGINE
-from agents.runs.models import Callback, StepState, Wait
+from agents.runs.models import Callback, Run, StepState, Wait
 from agents.tools.port import ToolEffect
 from foundation.audit.plain import plain_text
 from foundation.audit.record import entry, record
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 EXPECT = "remit.expect_event"
 WAIT = "remit.wait_for_event"
-_PATIENCE = 7 * 86_400  # seconds
+PATIENCE = 7 * 86_400  # seconds
 _SCHEMA: Mapping[str, Any] = {
     "type": "object",
     "properties": {
@@ -96,7 +96,7 @@ class WaitForEvent(_Event):
         callback = (
             Callback.objects.using(ENGINE)
             .select_for_update(of=("self",))
-            .filter(run_id=work.run.id, name=_name(step), step__in=expected)
+            .filter(run_id=work.run.id, name=name_of(step.input), step__in=expected)
             .order_by("id")
             .first()
         )
@@ -129,13 +129,23 @@ def _wait(callback: Callback) -> Waiting:
     return Waiting(waits_for=Wait.EVENT, waits_on=callback.id, until=callback.expires_at, output=shown)
 
 
-def _open(cursor: Cursor, work: "Work", step: "StepRow") -> Callback:
+def new_callback(run: Run, step: int, name: str, until: datetime) -> Callback:
+    """An address of a run, with a secret of its own; not written yet."""
     identifier = uuid7()
-    callback = Callback.objects.using(ENGINE).create(
-        id=identifier, organisation_id=work.run.organisation_id, run_id=work.run.id, step=step.number,
-        name=_name(step), sealed_secret=seal(secrets.token_urlsafe(32), context=secret_context(identifier)),
-        expires_at=_until(cursor, work, step),
+    return Callback(
+        id=identifier, organisation_id=run.organisation_id, run_id=run.id, step=step, name=name, expires_at=until,
+        sealed_secret=seal(secrets.token_urlsafe(32), context=secret_context(identifier)),
     )  # fmt: skip
+
+
+def name_of(arguments: Mapping[str, Any]) -> str:
+    """What is to happen, by the arguments of either tool."""
+    return plain_text(arguments["name"].strip())
+
+
+def _open(cursor: Cursor, work: "Work", step: "StepRow") -> Callback:
+    callback = new_callback(work.run, step.number, name_of(step.input), _until(cursor, work, step))
+    callback.save(using=ENGINE, force_insert=True)
     record(
         entry(work.actor, "callback.open", target_kind="callback", target_id=callback.id, target_name=callback.name,
               run=work.run.id, step=step.number),
@@ -144,10 +154,6 @@ def _open(cursor: Cursor, work: "Work", step: "StepRow") -> Callback:
     return callback
 
 
-def _name(step: "StepRow") -> str:
-    return plain_text(step.input["name"].strip())
-
-
 def _until(cursor: Cursor, work: "Work", step: "StepRow") -> datetime:
-    patience = timedelta(seconds=step.input.get("patience", _PATIENCE))
+    patience = timedelta(seconds=step.input.get("patience", PATIENCE))
     return min(now(cursor) + patience, work.run.deadline)
