@@ -61,7 +61,7 @@ _FINISHED_GIVEN = few(
 )
 _FINISHED = f"""
 UPDATE runs_step s SET state = x.state, output = x.output, label = coalesce(x.label, s.label), usage = x.usage,
-    cost = x.cost, error = x.error, ended_at = CASE WHEN x.state <> 'unknown' THEN clock_timestamp() END
+    cost = s.cost + x.cost, error = x.error, ended_at = CASE WHEN x.state <> 'unknown' THEN clock_timestamp() END
 FROM {_FINISHED_GIVEN} AS x
 WHERE s.run_id = x.run_id AND s.number = x.number AND s.state IN ('intended', 'waiting', 'unknown')
 """  # noqa: S608 - names of ours
@@ -220,7 +220,8 @@ def _run(commit: Commit, lease: float, events: int) -> dict[str, Any]:
         "output_tokens": sum(outcome.usage.get("output_tokens") or 0 for outcome, _ in outcomes),
         "rehearsed": commit.work.provider.rehearsal, "admitted": change.admitted, "crashed": change.crashed,
         # A paused run may write what was, and that it waits for a decision; it begins no act.
-        "begins": any(step.kind is not StepKind.DECISION_WAIT for step in commit.entries.steps),
+        "begins": commit.entries.repeats
+        or any(step.kind is not StepKind.DECISION_WAIT for step in commit.entries.steps),
         "progressed": any(_is_progress(commit, outcome) for outcome, _ in outcomes), "ended": change.ends,
     }  # fmt: skip
 

@@ -60,14 +60,19 @@ def give_up(lease: Lease, why: str) -> list[UUID]:
     return woken
 
 
-def last_word(kind: str, effect: str, former: str) -> tuple[StepState, str]:
-    """What is to be said of a step without an outcome when its run ends; `former` is its state before."""
+def last_word(kind: str, effect: str, former: str, *, undone: bool = False) -> tuple[StepState, str]:
+    """What is to be said of a step without an outcome when its run ends; `former` is its state before.
+
+    `undone`: a person found that it did not happen, and it was not done since.
+    """
     if kind == StepKind.DECISION_WAIT:
         return StepState.REFUSED, "The run ended before anybody had decided."
     if kind == StepKind.DELEGATION:
         return StepState.FAILED, "The run ended before the delegated run did."
     if kind == StepKind.MODEL_CALL:
         return StepState.FAILED, "The worker died during the call; it is booked at what was held."
+    if undone:
+        return StepState.FAILED, "A person found that it did not happen; the run ended before it was done again."
     if former == StepState.WAITING:
         return StepState.FAILED, "The run ended before the wait did."
     if effect == ToolEffect.READ:
