@@ -3,6 +3,8 @@
 Nothing here needs the run's definition or the gate, which may be just what is broken.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -12,14 +14,17 @@ from agents.gate import NoGateError, Settlement, get_gate
 from agents.runs.children import cancel_below, void_waits, wake_above
 from agents.runs.claims import Change, Lease, hold
 from agents.runs.clock import clock
-from agents.runs.journal import DATABASE_AWAY, StepOutcome, add_events, engine_transaction, finish_step
-from agents.runs.models import RunState, StepKind, StepState, Wait
+from agents.runs.commits import outcome_entry, outcome_event
+from agents.runs.journal import DATABASE_AWAY, ENGINE, StepOutcome, add_events, engine_transaction, finish_step
+from agents.runs.models import RunState, Step, StepKind, StepState, Wait
+from agents.runs.moves import is_wanted_again
 from agents.tools.port import ToolEffect
 from foundation.actors import system_actor
-from foundation.audit.record import entry, record
+from foundation.audit.record import Entry, entry, record
 from foundation.batches import Batch, Cursor
 
 _LONGEST_PAUSE = 60  # seconds
+_OPEN = (StepState.INTENDED, StepState.WAITING)
 
 
 def set_back(lease: Lease, error: Exception) -> list[UUID]:
@@ -43,20 +48,22 @@ def set_back(lease: Lease, error: Exception) -> list[UUID]:
 
 def give_up(lease: Lease, why: str) -> list[UUID]:
     """End the run as failed; the runs to wake. Raises StaleLeaseError."""
-    actor = system_actor("engine", lease.organisation)
-    change = Change(state=RunState.FAILED, failure=why)
     with engine_transaction() as cursor:
+        # Until the run's row is held, nobody says that its steps are still ours; if they are not, nothing of it stands.
+        steps = list(Step.objects.using(ENGINE).filter(run_id=lease.run, state__in=_OPEN).order_by("number"))
+        outcomes = _outcomes(cursor, lease, steps)
+        told = [outcome_event(step, outcome) for step, outcome in zip(steps, outcomes, strict=True)]
+        told.append(("run.failed", {"state": "failed", "reason": why}))
         void_waits(cursor, lease.run)
         woken = wake_above(cursor, lease.run)
-        last = hold(cursor, lease, settings.RUN_LEASE_SECONDS, change, events=1)
-        add_events(cursor, lease, last, [("run.failed", {"state": "failed", "reason": why})])
-        _close_steps(cursor, lease)
+        change = Change(state=RunState.FAILED, failure=why)
+        cost = sum(outcome.cost for outcome in outcomes)
+        last = hold(cursor, lease, settings.RUN_LEASE_SECONDS, change, events=len(told), cost=cost)
+        add_events(cursor, lease, last, told)
+        for outcome in outcomes:
+            finish_step(cursor, lease, outcome)
         woken += cancel_below(cursor, lease.run)
-        record(
-            entry(actor, "run.failed", target_kind="run", target_id=lease.run, run=lease.run, reason=why,
-                  outcome="failed"),
-            cursor=cursor,
-        )  # fmt: skip
+        record(*_entries(lease, steps, outcomes, why), cursor=cursor)
     return woken
 
 
@@ -80,25 +87,36 @@ def last_word(kind: str, effect: str, former: str, *, undone: bool = False) -> t
     return StepState.UNKNOWN, "The run ended without an outcome of the call: nobody knows whether it happened."
 
 
-def _close_steps(cursor: Cursor, lease: Lease) -> None:
-    cursor.execute(
-        "SELECT number, kind, effect, state, decision_id FROM runs_step "
-        "WHERE run_id = %s AND state IN ('intended', 'waiting') ORDER BY number",
-        (lease.run,),
-    )
-    for number, kind, effect, former, decision in cursor.fetchall():
-        outcome, error = last_word(kind, effect, former)
-        cost = _book(cursor, lease, decision)
-        finish_step(cursor, lease, StepOutcome(number=number, state=outcome, error=error, cost=cost))
+def _outcomes(cursor: Cursor, lease: Lease, steps: Sequence[Step]) -> list[StepOutcome]:
+    """The last words on steps, and what was booked for them: budgets are locked before runs, here as everywhere."""
+    words = [last_word(step.kind, step.effect, step.state, undone=is_wanted_again(step)) for step in steps]
+    booked = _book(cursor, lease, steps)
+    return [
+        StepOutcome(number=step.number, state=state, error=error, cost=cost)
+        for step, (state, error), cost in zip(steps, words, booked, strict=True)
+    ]
 
 
-def _book(cursor: Cursor, lease: Lease, decision: UUID) -> int:
+def _book(cursor: Cursor, lease: Lease, steps: Sequence[Step]) -> list[int]:
     try:
         gate = get_gate()
     except NoGateError:
-        return 0
-    settlement = Settlement(organisation=lease.organisation, decision=decision, run=lease.run, cost=None)
+        return [0] * len(steps)
+    settlements = [
+        Settlement(organisation=lease.organisation, decision=step.decision_id, run=lease.run, cost=None)
+        for step in steps if step.decision_id is not None
+    ]  # fmt: skip
     batch = Batch(cursor)
-    booked = gate.settle(batch, [settlement])[0]
+    booked = iter(gate.settle(batch, settlements))
     batch.flush()
-    return booked
+    return [next(booked) if step.decision_id is not None else 0 for step in steps]
+
+
+def _entries(lease: Lease, steps: Sequence[Step], outcomes: Sequence[StepOutcome], why: str) -> list[Entry]:
+    actor = replace(system_actor("engine", lease.organisation), run=lease.run)
+    told = [
+        outcome_entry(actor, step, outcome) for step, outcome in zip(steps, outcomes, strict=True)
+        if step.kind != StepKind.DECISION_WAIT
+    ]  # fmt: skip
+    end = entry(actor, "run.failed", target_kind="run", target_id=lease.run, reason=why, outcome="failed")
+    return [*told, end]
