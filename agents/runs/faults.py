@@ -12,7 +12,7 @@ from django.conf import settings
 
 from agents.gate import NoGateError, Settlement, get_gate
 from agents.runs.children import cancel_below, void_waits, wake_above
-from agents.runs.claims import Change, Lease, hold
+from agents.runs.claims import Change, Lease, StaleLeaseError, hold
 from agents.runs.clock import clock
 from agents.runs.commits import outcome_entry, outcome_event
 from agents.runs.journal import DATABASE_AWAY, ENGINE, StepOutcome, add_events, engine_transaction, finish_step
@@ -33,14 +33,15 @@ def set_back(lease: Lease, error: Exception) -> list[UUID]:
     It counts as a crash of the run, unless the database was away, which is nobody's fault but the database's.
     """
     crashed = not isinstance(error, DATABASE_AWAY)
-    crashes = lease.crashes + crashed
-    if crashes > settings.RUN_MAX_CRASHES:
-        return give_up(lease, f"The engine failed {crashes} times on this run, at last with {type(error).__name__}.")
-    pause = timedelta(seconds=min(2**crashes, _LONGEST_PAUSE))
-    change = Change(
-        state=RunState.WAITING, waits_for=Wait.TIMER, wake_at=clock.now() + pause, crashed=crashed,
-    )  # fmt: skip
     with engine_transaction() as cursor:
+        crashes = _crashes(cursor, lease) + crashed
+        if crashes > settings.RUN_MAX_CRASHES:
+            why = f"The engine failed {crashes} times on this run, at last with {type(error).__name__}."
+            return _give_up(cursor, lease, why)
+        pause = timedelta(seconds=min(2**crashes, _LONGEST_PAUSE))
+        change = Change(
+            state=RunState.WAITING, waits_for=Wait.TIMER, wake_at=clock.now() + pause, crashed=crashed,
+        )  # fmt: skip
         last = hold(cursor, lease, settings.RUN_LEASE_SECONDS, change, events=1)
         add_events(cursor, lease, last, [("run.waiting", {"waits_for": "timer"})])
     return []
@@ -49,21 +50,37 @@ def set_back(lease: Lease, error: Exception) -> list[UUID]:
 def give_up(lease: Lease, why: str) -> list[UUID]:
     """End the run as failed; the runs to wake. Raises StaleLeaseError."""
     with engine_transaction() as cursor:
-        # Until the run's row is held, nobody says that its steps are still ours; if they are not, nothing of it stands.
-        steps = list(Step.objects.using(ENGINE).filter(run_id=lease.run, state__in=_OPEN).order_by("number"))
-        outcomes = _outcomes(cursor, lease, steps)
-        told = [outcome_event(step, outcome) for step, outcome in zip(steps, outcomes, strict=True)]
-        told.append(("run.failed", {"state": "failed", "reason": why}))
-        void_waits(cursor, lease.run)
-        woken = wake_above(cursor, lease.run)
-        change = Change(state=RunState.FAILED, failure=why)
-        cost = sum(outcome.cost for outcome in outcomes)
-        last = hold(cursor, lease, settings.RUN_LEASE_SECONDS, change, events=len(told), cost=cost)
-        add_events(cursor, lease, last, told)
-        for outcome in outcomes:
-            finish_step(cursor, lease, outcome)
-        woken += cancel_below(cursor, lease.run)
-        record(*_entries(lease, steps, outcomes, why), cursor=cursor)
+        return _give_up(cursor, lease, why)
+
+
+def _crashes(cursor: Cursor, lease: Lease) -> int:
+    """How often a run crashed since it last got further, which may be after it was taken.
+
+    Unlocked: what is locked before a run may come yet. With our fence nobody else changes it; without, nothing stands.
+    """
+    cursor.execute("SELECT crashes FROM runs_run WHERE id = %s AND fence = %s", (lease.run, lease.fence))
+    row = cursor.fetchone()
+    if row is None:
+        raise StaleLeaseError(lease.run)
+    return int(row[0])
+
+
+def _give_up(cursor: Cursor, lease: Lease, why: str) -> list[UUID]:
+    # Until the run's row is held, nobody says that its steps are still ours; if they are not, nothing of it stands.
+    steps = list(Step.objects.using(ENGINE).filter(run_id=lease.run, state__in=_OPEN).order_by("number"))
+    outcomes = _outcomes(cursor, lease, steps)
+    told = [outcome_event(step, outcome) for step, outcome in zip(steps, outcomes, strict=True)]
+    told.append(("run.failed", {"state": "failed", "reason": why}))
+    void_waits(cursor, lease.run)
+    woken = wake_above(cursor, lease.run)
+    change = Change(state=RunState.FAILED, failure=why)
+    cost = sum(outcome.cost for outcome in outcomes)
+    last = hold(cursor, lease, settings.RUN_LEASE_SECONDS, change, events=len(told), cost=cost)
+    add_events(cursor, lease, last, told)
+    for outcome in outcomes:
+        finish_step(cursor, lease, outcome)
+    woken += cancel_below(cursor, lease.run)
+    record(*_entries(lease, steps, outcomes, why), cursor=cursor)
     return woken
 
 

@@ -1,8 +1,9 @@
-"""A run that the engine gives up: its steps are closed, told and recorded, and what was held for them is booked."""
+"""When the engine gives a run up, and how: steps are closed, told and recorded, and what was held is booked."""
 
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
 
 from agents.runs import calling
 from agents.runs.models import Run, RunState, StepState
@@ -13,7 +14,7 @@ from governance.budgets.models import Budget, LedgerEntry
 PRICE = 500
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def _at_once(settings: Any) -> None:
     settings.RUN_MAX_CRASHES = 0
 
@@ -40,6 +41,7 @@ def is_paid(house: Any, run: Run) -> bool:
     return run.cost == ledger == sum(step.cost for step in house.steps(run)) > 0 and not held
 
 
+@pytest.mark.usefixtures("_at_once")
 def test_a_model_call_is_booked_at_what_was_held(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calling.calls, "call_model", None)
     run = given_up(house)
@@ -49,6 +51,7 @@ def test_a_model_call_is_booked_at_what_was_held(house: Any, monkeypatch: pytest
     assert recorded(house, run)[-2:] == [("model_call.failed", 1), ("run.failed", None)]
 
 
+@pytest.mark.usefixtures("_at_once")
 def test_an_effect_in_doubt_is_told_and_recorded(
     house: Any, say: Any, call: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -64,6 +67,7 @@ def test_an_effect_in_doubt_is_told_and_recorded(
     assert recorded(house, run)[-2:] == [("tool_call.unknown", 2), ("run.failed", None)]
 
 
+@pytest.mark.usefixtures("_at_once")
 def test_a_step_that_held_nothing_is_closed_as_well(
     house: Any, say: Any, call: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -72,3 +76,20 @@ def test_a_step_that_held_nothing_is_closed_as_well(
     run = given_up(house)
     assert (house.steps(run)[1].state, house.steps(run)[1].cost) == (StepState.FAILED, 0)
     assert is_paid(house, run), "the model's answer"
+
+
+@pytest.mark.parametrize("gets_further", [True, False])
+def test_crashes_count_since_it_last_got_further(
+    house: Any, say: Any, call: Any, monkeypatch: pytest.MonkeyPatch, *, gets_further: bool
+) -> None:
+    """Of a run that crashed as often as it may, under the same lease as it was taken with."""
+    house.model.answers = {"worker": [call("witness.read", note="x"), say("Done.")]}
+    run = house.start()
+    with house.in_tenant():
+        Run.objects.filter(pk=run.pk).update(crashes=django_settings.RUN_MAX_CRASHES)
+    monkeypatch.setattr(calling.calls, "call_tool" if gets_further else "call_model", None)
+    run = house.run(run)
+    if gets_further:
+        assert (run.state, run.waits_for, run.crashes) == (RunState.WAITING, "timer", 1), run.failure
+    else:
+        assert (run.state, len(house.steps(run))) == (RunState.FAILED, 1)
