@@ -1,5 +1,6 @@
 """The acts of a run, put into words for the gate, and its answer in words for the journal."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -60,6 +61,13 @@ def tool_call(work: Work, name: str, arguments: dict[str, Any], wait: Step | Non
         target_version=tool.definition_hash if tool else "",
         target_effect=tool.effect if tool else ToolEffect.EFFECT.value, estimate=tool.price if tool else 0, **shared,
     )  # fmt: skip
+
+
+def call_again(work: Work, step: Step, wait: Step | None, problem: str) -> Action:
+    """May a call be made that a person found undone? It stands in its own place, and not behind itself."""
+    action = tool_call(work, step.name, step.input, wait, problem)
+    before = {name: action.history[name] - 1 for name in ("calls", "target_calls")}
+    return replace(action, step=step.number, history={**action.history, **before})
 
 
 def _delegation(work: Work, slug: str, shared: dict[str, Any]) -> Action:

@@ -17,6 +17,7 @@ from agents.runs.faults import last_word
 from agents.runs.journal import StepOutcome, StepRow
 from agents.runs.limits import next_month
 from agents.runs.models import RunState, Step, StepState, Wait
+from agents.runs.moves import is_wanted_again
 from agents.runs.player import stubbed
 from agents.runs.retries import busy_for
 from agents.runs.work import Work
@@ -41,11 +42,12 @@ class Advancing:
 
     def judge(
         self, action: Action, begin: Callable[[Entries], Change], *, step: StepRow | None, wait: Step | None = None,
-        alone: bool = True,
+        alone: bool = True, put: Callable[[Entries, StepRow], None] = Entries.add,
     ) -> Admission:  # fmt: skip
         """Prepare outside, then commit the decision, the former outcome, and this step's intent together.
 
-        `alone`: beginning it reads or writes more than entries. An admission that says retry is to be planned anew.
+        `alone`: beginning it reads or writes more than entries. `put` writes the step, if it is no new one. An
+        admission that says retry is to be planned anew.
         """
         action = stubbed(self.work, action, step)
         if self.retries < JUDGEMENTS:
@@ -57,7 +59,7 @@ class Advancing:
         opening, self.opening = self.opening, None
 
         def decide(entries: Entries, admission: Admission) -> None:
-            self.fill(entries, verdict, admission, begin, step, wait)
+            self.fill(entries, verdict, admission, begin, step, wait, put)
             if opening is not None:
                 entries.change = replace(entries.change, admitted=True)
 
@@ -74,7 +76,7 @@ class Advancing:
 
     def fill(
         self, entries: Entries, verdict: Verdict, admission: Admission, begin: Callable[[Entries], Change],
-        step: StepRow | None, wait: Step | None,
+        step: StepRow | None, wait: Step | None, put: Callable[[Entries, StepRow], None],
     ) -> None:  # fmt: skip
         shown = actions.shown(verdict, admission)
         if admission.effect is Effect.ASK and step is not None:
@@ -91,7 +93,7 @@ class Advancing:
             entries.change = begin(entries)
             if step is not None:
                 step.verdict = shown
-                entries.add(step)
+                put(entries, step)
         elif self.awaits_money(admission):
             # The act is not written: it is planned anew when there is more. An approval of it stays as it is.
             now = clock.now()
@@ -102,7 +104,7 @@ class Advancing:
         elif step is not None:
             why = " ".join(admission.reasons)
             entries.finish_wait(wait, why)
-            entries.add(replace(step, verdict=shown, state=StepState.REFUSED, error=why))
+            put(entries, replace(step, verdict=shown, state=StepState.REFUSED, error=why))
 
     def wait(
         self, what: Wait, on: UUID | None, until: datetime | None, then: Callable[[Cursor], None] | None = None
@@ -127,7 +129,7 @@ class Advancing:
 
     def close(self, step: Step) -> None:
         """Say what is to be said of a step that has no outcome when its run ends."""
-        state, error = last_word(step.kind, step.effect, step.state)
+        state, error = last_word(step.kind, step.effect, step.state, undone=is_wanted_again(step))
         self.writer.outcome(StepOutcome(number=step.number, state=state, error=error), None)
 
     def end(self, state: RunState, failure: str, output: Mapping[str, Any] | None) -> None:

@@ -89,7 +89,7 @@ class RunEndpoints(ControlEndpoints, BodyEndpoints, Read):
     @verb("post", "resolve-unknown", "Say what happened at a step in doubt", Permission.RUN_CONTROL,
           body=ResolveUnknown, answer=WholeRunShape)  # fmt: skip
     def resolve_unknown(self, values: Any) -> Run:
-        """The run goes on from there."""
+        """The run goes on from there. One that has ended stays so, and takes no `retry`."""
         return self._after(
             resolve_unknown(
                 actor=self.actor,

@@ -63,14 +63,14 @@ UPDATE runs_run SET
     state = coalesce(%(state)s, state), failure = %(failure)s, output = %(output)s,
     waits_for = %(waits_for)s, waits_on = %(waits_on)s,
     wake_at = CASE WHEN %(state)s = 'waiting' AND %(waits_for)s <> 'person' THEN least(%(wake_at)s, deadline) END,
-    events_written = events_written + %(events)s, crashes = crashes + %(crashed)s::int,
+    events_written = events_written + %(events)s, cost = cost + %(cost)s, crashes = crashes + %(crashed)s::int,
     ended_at = CASE WHEN %(ended)s THEN clock_timestamp() END
 WHERE id = %(run)s AND fence = %(fence)s AND state = 'running'
 RETURNING events_written
 """
 
 
-def hold(cursor: Cursor, lease: Lease, lease_seconds: float, change: Change, *, events: int) -> int:
+def hold(cursor: Cursor, lease: Lease, lease_seconds: float, change: Change, *, events: int, cost: int = 0) -> int:
     """Write to the run under its fence, where the engine itself has failed; the number of its last event.
 
     Whatever the engine does in order goes through `agents.runs.commits`. Raises StaleLeaseError.
@@ -82,7 +82,7 @@ def hold(cursor: Cursor, lease: Lease, lease_seconds: float, change: Change, *, 
             "state": change.state.value if change.state else None, "failure": change.failure,
             "output": None if change.output is None else json.dumps(change.output),
             "waits_for": str(change.waits_for), "waits_on": change.waits_on, "wake_at": change.wake_at,
-            "events": events, "crashed": change.crashed, "ended": change.ends,
+            "events": events, "cost": cost, "crashed": change.crashed, "ended": change.ends,
         },
     )  # fmt: skip
     row = cursor.fetchone()

@@ -18,8 +18,9 @@ from agents.runs.clock import clock
 from agents.runs.entries import Commit, Entries, Event, Pending
 from agents.runs.journal import StepOutcome, StepRow, recorded_reason
 from agents.runs.leases import keeper
-from agents.runs.models import RunState, StepKind, StepState
+from agents.runs.models import RunState, Step, StepKind, StepState
 from agents.runs.taking import TAKEN, TAKEN_ROWS, taken_with
+from foundation.actors import Actor
 from foundation.audit.record import Entry, entry, record
 from foundation.batches import Batch, Cursor, few
 
@@ -61,7 +62,7 @@ _FINISHED_GIVEN = few(
 )
 _FINISHED = f"""
 UPDATE runs_step s SET state = x.state, output = x.output, label = coalesce(x.label, s.label), usage = x.usage,
-    cost = x.cost, error = x.error, ended_at = CASE WHEN x.state <> 'unknown' THEN clock_timestamp() END
+    cost = s.cost + x.cost, error = x.error, ended_at = CASE WHEN x.state <> 'unknown' THEN clock_timestamp() END
 FROM {_FINISHED_GIVEN} AS x
 WHERE s.run_id = x.run_id AND s.number = x.number AND s.state IN ('intended', 'waiting', 'unknown')
 """  # noqa: S608 - names of ours
@@ -220,7 +221,8 @@ def _run(commit: Commit, lease: float, events: int) -> dict[str, Any]:
         "output_tokens": sum(outcome.usage.get("output_tokens") or 0 for outcome, _ in outcomes),
         "rehearsed": commit.work.provider.rehearsal, "admitted": change.admitted, "crashed": change.crashed,
         # A paused run may write what was, and that it waits for a decision; it begins no act.
-        "begins": any(step.kind is not StepKind.DECISION_WAIT for step in commit.entries.steps),
+        "begins": commit.entries.repeats
+        or any(step.kind is not StepKind.DECISION_WAIT for step in commit.entries.steps),
         "progressed": any(_is_progress(commit, outcome) for outcome, _ in outcomes), "ended": change.ends,
     }  # fmt: skip
 
@@ -249,12 +251,26 @@ def _step(commit: Commit, step: StepRow) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def outcome_event(step: Step, outcome: StepOutcome) -> Event:
+    """What is streamed of an outcome."""
+    data = {"step": step.number, "kind": step.kind, "name": step.name, "state": outcome.state}
+    return f"step.{outcome.state}", data
+
+
+def outcome_entry(actor: Actor, step: Step, outcome: StepOutcome) -> Entry:
+    """What the record keeps of an outcome; nothing is kept of a wait's, which has its decision."""
+    return entry(
+        actor, f"{step.kind}.{outcome.state}", target_kind=step.kind, target_name=step.name,
+        outcome="ok" if outcome.state is StepState.SUCCEEDED else "failed", step=step.number,
+        reason=recorded_reason(step.kind, outcome.state, outcome.error),
+        details={"key": step.idempotency_key, "digest": step.digest, "attempt": step.attempt}, ours=True,
+    )  # fmt: skip
+
+
 def _events(commit: Commit) -> list[Event]:
     change, told = commit.entries.change, []
     for outcome, _ in commit.all_outcomes:
-        step = commit.step(outcome.number)
-        data = {"step": step.number, "kind": step.kind, "name": step.name, "state": outcome.state}
-        told.append((f"step.{outcome.state}", data))
+        told.append(outcome_event(commit.step(outcome.number), outcome))
     waits = [("run.waiting", {"waits_for": str(change.waits_for)})] if change.state is RunState.WAITING else []
     ends = []
     if commit.entries.state is not None:
@@ -269,15 +285,7 @@ def _told(commit: Commit) -> list[Entry]:
         step = commit.step(outcome.number)
         if step.kind == StepKind.DECISION_WAIT:
             continue
-        good = outcome.state is StepState.SUCCEEDED
-        told.append(
-            entry(
-                actor, f"{step.kind}.{outcome.state}", target_kind=step.kind, target_name=step.name,
-                outcome="ok" if good else "failed", step=step.number,
-                reason=recorded_reason(step.kind, outcome.state, outcome.error),
-                details={"key": step.idempotency_key, "digest": step.digest, "attempt": step.attempt}, ours=True,
-            )
-        )  # fmt: skip
+        told.append(outcome_entry(actor, step, outcome))
     if commit.entries.state is not None:
         state, why = commit.entries.state
         run = commit.work.run

@@ -18,7 +18,6 @@ from agents.runs import actions, calls
 from agents.runs.advancing import JUDGEMENTS
 from agents.runs.builtins.port import Done, builtin, is_builtin
 from agents.runs.builtins.results import looked
-from agents.runs.calling import Calling
 from agents.runs.children import outcomes_of, wake_if_ended
 from agents.runs.claims import Change, Lease, StaleLeaseError
 from agents.runs.committer import committer
@@ -27,7 +26,8 @@ from agents.runs.journal import StepOutcome, repeat_step
 from agents.runs.leases import keeper
 from agents.runs.limits import beyond_limit
 from agents.runs.models import RunState, Step, StepKind, StepState, Wait
-from agents.runs.moves import AskModel, Await, DoCall, Finish, Move, Recover, Stop, next_move
+from agents.runs.moves import AskModel, Await, DoCall, Finish, Move, Recover, Stop, is_wanted_again, next_move
+from agents.runs.repeating import Repeating
 from agents.runs.taking import Taken, read, take
 from agents.runs.work import load
 from agents.runs.writer import InterruptedRunError
@@ -74,7 +74,7 @@ def _unless_stale(lease: Lease, end: Callable[[], list[UUID]]) -> list[UUID]:
         return []
 
 
-class _Advance(Calling):
+class _Advance(Repeating):
     """One worker's hold on one run."""
 
     def go(self) -> list[UUID]:
@@ -159,7 +159,9 @@ class _Advance(Calling):
         if step.kind == StepKind.MODEL_CALL:
             self.close(step)
             return True
-        if step.effect == ToolEffect.EFFECT and step.usage.get("again") != step.attempt:
+        if is_wanted_again(step):
+            return self.repeat(step)
+        if step.effect == ToolEffect.EFFECT:
             error = "The worker died during the call: nobody knows whether it happened."
             self.writer.outcome(StepOutcome(number=step.number, state=StepState.UNKNOWN, error=error), None)
             return self.doubt(step)
@@ -172,6 +174,7 @@ class _Advance(Calling):
         with self.writer.transaction() as entries:
             repeat_step(entries.cursor, self.work.lease, step.number)
             entries.event("step.repeated", {"step": step.number, "name": step.name})
+            entries.repeats = True
         step.attempt += 1
         return self.call_tool(step)
 

@@ -30,6 +30,7 @@ class Entries:
     sooner: list[Callable[[Cursor], None]] = field(default_factory=list)
     later: list[Callable[[Cursor], None]] = field(default_factory=list)
     state: tuple[RunState, str] | None = None
+    repeats: bool = False  # it begins an act that has a step already
 
     @property
     def cursor(self) -> Cursor:

@@ -33,3 +33,9 @@ class ResolveForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text="Kept in the record.",
     )
+
+
+class ResolveEndedForm(ResolveForm):
+    """The same in a run that has ended, and so does nothing again."""
+
+    outcome = forms.ChoiceField(choices=[("done", "It happened"), ("failed", "It did not happen")])

@@ -90,7 +90,8 @@ def release_connection() -> None:
 def finish_step(cursor: Cursor, place: Place, outcome: StepOutcome) -> None:
     """Write what became of a step; only one that has no outcome yet takes one."""
     cursor.execute(
-        "UPDATE runs_step SET state = %s, output = %s, label = coalesce(%s::jsonb, label), usage = %s, cost = %s, "
+        "UPDATE runs_step SET state = %s, output = %s, label = coalesce(%s::jsonb, label), usage = %s, "
+        "cost = cost + %s, "
         "error = %s, ended_at = CASE WHEN %s <> 'unknown' THEN clock_timestamp() END "
         "WHERE run_id = %s AND number = %s AND state IN ('intended', 'waiting', 'unknown')",
         (
@@ -117,6 +118,20 @@ def repeat_step(cursor: Cursor, place: Place, number: int) -> None:
         "UPDATE runs_step SET state = 'intended', attempt = attempt + 1 WHERE run_id = %s AND number = %s",
         (place.run, number),
     )
+
+
+def judge_again(cursor: Cursor, place: Place, number: int, row: StepRow) -> None:
+    """Write a new decision on a step that has no outcome: it is called once more, with the same key, or refused."""
+    is_refused = row.state is StepState.REFUSED
+    cursor.execute(
+        "UPDATE runs_step SET state = %s, attempt = %s, decision_id = %s, verdict = %s, digest = %s, provenance = %s, "
+        "usage = '{}', error = %s, ended_at = CASE WHEN %s THEN clock_timestamp() END "
+        "WHERE run_id = %s AND number = %s",
+        (
+            row.state.value, row.attempt, row.decision_id, json.dumps(row.verdict), row.digest,
+            json.dumps(row.provenance), row.error, is_refused, place.run, number,
+        ),
+    )  # fmt: skip
 
 
 def add_events(cursor: Cursor, place: Place, last: int, events: Sequence[tuple[str, Mapping[str, Any]]]) -> None:

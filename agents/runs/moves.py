@@ -94,5 +94,10 @@ def _after(last: Step, steps: Sequence[Step], wait: Step | None) -> Move:
     return Finish("\n".join(one["text"] for one in items if one["type"] == "message"))
 
 
+def is_wanted_again(step: Step) -> bool:
+    """Whether a person said that it did not happen and is to be done, and nobody has done it since."""
+    return step.state == StepState.INTENDED and step.usage.get("again") == step.attempt
+
+
 def _is_delegation(item: dict[str, Any]) -> bool:
     return str(item["name"]).startswith(DELEGATE)

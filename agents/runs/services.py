@@ -9,7 +9,7 @@ from agents.labels import Integrity, Label, join
 from agents.registry.models import Agent, AgentState, AgentVersion
 from agents.runs.claims import wake
 from agents.runs.inputs import check_input
-from agents.runs.models import ENDED, Event, Run, RunState, Session, SessionState, Step, StepState, Wait
+from agents.runs.models import ENDED, Event, Relation, Run, RunState, Session, SessionState, Step, StepState, Wait
 from agents.runs.remit import check_delegation
 from agents.runs.tasks import ring
 from agents.runs.telling import tell
@@ -154,7 +154,10 @@ def cancel_run(*, actor: Actor, run: Run, reason: str = "") -> None:
 
 @transaction.atomic
 def resolve_unknown(*, actor: Actor, run: Run, number: int, outcome: str, evidence: str) -> None:
-    """A person's word on an effect whose outcome nobody knows: `done` or `failed` with evidence, or `retry`."""
+    """A person's word on an effect whose outcome nobody knows: `done` or `failed` with evidence, or `retry`.
+
+    A run that has ended takes it too, but for `retry`: it stays ended, and can then be retried or forked behind it.
+    """
     if not actor.is_person:
         raise InvalidError("Only a person may say what happened.")
     if outcome not in {"done", "failed", "retry"}:
@@ -163,8 +166,11 @@ def resolve_unknown(*, actor: Actor, run: Run, number: int, outcome: str, eviden
         raise InvalidError("Say how you know: a receipt, a ledger entry, an answer.", field="evidence")
     found = Run.objects.select_for_update(of=("self",)).get(pk=run.pk)
     step = Step.objects.filter(run_id=found.id, number=number, state=StepState.UNKNOWN).first()
-    if step is None or found.state != RunState.WAITING or found.waits_for != Wait.PERSON:
+    has_ended = found.state in ENDED
+    if step is None or not (has_ended or (found.state == RunState.WAITING and found.waits_for == Wait.PERSON)):
         raise ConflictError("This step does not wait for your word any more.")
+    if has_ended:
+        _refuse_late(found, outcome)
     rows = Step.objects.filter(run_id=found.id, number=number)
     if outcome == "done":
         rows.update(state=StepState.SUCCEEDED, output={"confirmed": evidence}, ended_at=database_now())
@@ -180,6 +186,17 @@ def resolve_unknown(*, actor: Actor, run: Run, number: int, outcome: str, eviden
     state = _RESOLVED[outcome]
     tell(found, f"step.{state.value}", {"step": number, "kind": step.kind, "name": step.name, "state": state.value,
                                         "resolved": outcome})  # fmt: skip
+    if has_ended:
+        return
     with connection.cursor() as cursor:
         wake(cursor, found.id, found.waits_on or found.id)
     transaction.on_commit(lambda: ring(found.id), robust=True)
+
+
+def _refuse_late(run: Run, outcome: str) -> None:
+    if run.relation == Relation.REPLAY:
+        raise ConflictError("A replay did nothing: say what happened at the step of the run that it replays.")
+    if outcome == "retry":
+        raise ConflictError(
+            "This run has ended, and does nothing again: say that it failed, then retry the run from this step."
+        )

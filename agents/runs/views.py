@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 
 from agents.registry.models import Agent, AgentState
 from agents.runs.forms import ResolveForm, StartForm
-from agents.runs.models import Relation, Run, RunState, Wait
+from agents.runs.models import ENDED, Relation, Run, RunState, Wait
 from agents.runs.services import cancel_run, resolve_unknown, start_run
 from foundation.access.models import PermittedQuerySet
 from foundation.access.roles import Permission
@@ -163,5 +163,6 @@ class Resolve(Act):
         if not form.is_valid():
             raise InvalidError("Say what happened, and how you know.")
         resolve_unknown(actor=self.actor, run=run, number=number, **form.cleaned_data)
-        self.say("The run goes on from there.")
+        ended = "It is kept. The run stays ended: to go on, retry it or fork it."
+        self.say(ended if run.state in ENDED else "The run goes on from there.")
         return f"/runs/{run.id}/?step={number}"

@@ -213,7 +213,8 @@ class Books:
         """Book an act's cost and release the rest; the amount booked. What exceeds the amount held is an overrun."""
         hold = self.holds.pop(settlement.decision, None)
         if hold is None or hold is NOTHING:
-            return settlement.cost or 0
+            # What nobody holds is in no ledger: a run that counted it would have cost more than was paid.
+            return 0
         # Nobody knows what it cost: what was held is booked until it is reconciled.
         cost = hold.amount if settlement.cost is None else settlement.cost
         booked = min(cost, hold.amount) if settlement.sent else 0

@@ -117,6 +117,14 @@ def test_nothing_that_fits_is_refused_while_others_give_back(act: Any) -> None:
         assert set(pool.map(work, [act() for _ in range(64)])) == {""}
 
 
+def test_what_nobody_holds_is_not_booked(act: Any) -> None:
+    action = act()
+    assert settle(action, EURO) == 0, "it was never held"
+    reserve(action)
+    assert settle(action, EURO // 2) == EURO // 2
+    assert settle(action, EURO) == 0, "it is settled already"
+
+
 @given(moves=st.lists(st.tuples(st.sampled_from(["reserve", "settle", "release", "over", "unknown", "limit"]),
                                 st.integers(0, 4 * EURO)), max_size=25))  # fmt: skip
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

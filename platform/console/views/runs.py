@@ -7,8 +7,8 @@ from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 
 from agents.runs.event_kinds import EVENT_KINDS
-from agents.runs.forms import ResolveForm
-from agents.runs.models import Run, Step, StepState
+from agents.runs.forms import ResolveEndedForm, ResolveForm
+from agents.runs.models import Relation, Run, Step, StepState, Wait
 from agents.runs.remit import remit_of
 from console.bands import bands_of
 from console.relations import around, trace_of
@@ -59,8 +59,9 @@ class RunPage(Page):
             "plan": lay_out(condense(story.spans(kind), MOST_ROWS), story.now),
             "kinds": _kinds(story),
             "asks": self._asks(story),
-            "doubt": next((one for one in story.told if one.step.state == StepState.UNKNOWN), None),
-            "resolve_form": ResolveForm(),
+            "doubt": _doubt(story),
+            "resolve_form": ResolveForm() if story.is_going_on else ResolveEndedForm(),
+            "resolve_word": "Go on" if story.is_going_on else "Keep it",
         }
         return self.render(context)
 
@@ -89,6 +90,15 @@ class RunPage(Page):
 
 def _seconds(step: Step) -> float | None:
     return (step.ended_at - step.started_at).total_seconds() if step.ended_at else None
+
+
+def _doubt(story: Story) -> Told | None:
+    """The first step of the run itself that takes a person's word."""
+    run = story.run
+    if run.relation == Relation.REPLAY or (story.is_going_on and run.waits_for != Wait.PERSON):
+        return None
+    unknown = (one for one in story.told if one.step.state == StepState.UNKNOWN)
+    return next((one for one in unknown if one.step.run_id == run.id), None)
 
 
 def _kinds(story: Story) -> list[Choice]:

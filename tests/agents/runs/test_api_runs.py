@@ -1,8 +1,9 @@
 """Runs over REST: started once, read whole, cancelled."""
 
 import pytest
+from django.db.models.functions import Now
 
-from agents.runs.models import Event, Run, RunState, Session
+from agents.runs.models import Event, Run, RunState, Session, Step
 from foundation.tenancy.context import tenant
 from tests.foundation.api.fixtures import world
 from tests.foundation.api.world import World
@@ -97,3 +98,15 @@ def test_a_session_shows_its_agent(world: World) -> None:
 def test_a_step_that_is_not_in_doubt_takes_no_word(world: World) -> None:
     body = {"step": 1, "outcome": "done", "evidence": "The ledger says so."}
     assert world.api("operator").post(f"/runs/{world.things['runs']}/resolve-unknown", body).status_code == 409
+
+
+def test_a_run_that_has_ended_takes_a_word_but_does_nothing_again(world: World) -> None:
+    run = world.things["runs"]
+    Step.objects.using("engine").filter(run_id=run).update(state="unknown")
+    Run.objects.using("engine").filter(pk=run).update(state="failed", waits_for="", ended_at=Now())
+    api, body = world.api("operator"), {"step": 1, "evidence": "The ledger has nothing."}
+    refused = api.post(f"/runs/{run}/resolve-unknown", body | {"outcome": "retry"})
+    assert (refused.status_code, "has ended" in refused.content.decode()) == (409, True)
+    kept = api.post(f"/runs/{run}/resolve-unknown", body | {"outcome": "failed"})
+    assert (kept.status_code, kept.json()["state"]) == (200, "failed")
+    assert api.get(f"/runs/{run}/steps").json()["items"][0]["state"] == "failed"

@@ -1,5 +1,7 @@
 """Starting, stopping, listing runs in the console."""
 
+from django.db.models.functions import Now
+
 from agents.runs.models import Run, Step
 from foundation.tenancy.context import tenant
 from tests.console.pages import Visit, visit, world
@@ -47,6 +49,24 @@ def test_a_step_in_doubt_takes_a_persons_word(world: World, visit: Visit):
     visit(path, "operator", form={"outcome": "done", "evidence": "The ledger has it."})
     with tenant(world.organisation.id):
         assert Step.objects.get(run_id=run).state == "succeeded"
+
+
+def test_a_run_that_has_ended_takes_a_word_and_offers_no_repetition(world: World, visit: Visit):
+    run = world.things["runs"]
+    Step.objects.using("engine").filter(run_id=run).update(state="unknown")
+    Run.objects.using("engine").filter(pk=run).update(state="waiting", waits_for="person")
+    assert 'value="retry"' in visit(f"/runs/{run}/", "operator").content.decode()
+    Run.objects.using("engine").filter(pk=run).update(state="failed", waits_for="", ended_at=Now())
+    page = visit(f"/runs/{run}/", "operator").content.decode()
+    assert "Nobody knows whether this happened" in page
+    assert 'value="failed"' in page
+    assert 'value="retry"' not in page
+    path = f"/runs/{run}/steps/1/resolve/"
+    for outcome, state in (("retry", "unknown"), ("failed", "failed")):
+        visit(path, "operator", form={"outcome": outcome, "evidence": "The ledger has nothing."})
+        with tenant(world.organisation.id):
+            assert Step.objects.get(run_id=run).state == state
+    assert "Nobody knows whether this happened" not in visit(f"/runs/{run}/", "operator").content.decode()
 
 
 def test_the_list_is_filtered_and_exported(world: World, visit: Visit):

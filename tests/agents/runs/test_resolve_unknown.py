@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from agents.runs.control import retry_run
 from agents.runs.models import Event, Run, RunState, StepState, Wait
-from agents.runs.services import resolve_unknown
+from agents.runs.services import cancel_run, resolve_unknown
 from agents.runs.traces import trace_hash
 from foundation.actors import Actor, ActorKind
 from foundation.errors import ConflictError, InvalidError
@@ -97,3 +98,41 @@ def test_only_a_person_with_evidence_has_a_say(house: Any, doubtful: Run) -> Non
         resolve(house, doubtful, "maybe")
     with pytest.raises(ConflictError, match="does not wait"):
         resolve(house, doubtful, "done", number=1)
+
+
+@pytest.fixture
+def ended(house: Any, doubtful: Run) -> Run:
+    """A run that was cancelled while it was in doubt."""
+    with house.in_tenant():
+        cancel_run(actor=house.owner, run=doubtful)
+    run = house.run(doubtful)
+    assert (run.state, house.steps(run)[1].state) == (RunState.CANCELLED, StepState.UNKNOWN)
+    return run
+
+
+@pytest.mark.parametrize(("outcome", "state", "then"), [("done", "succeeded", 3), ("failed", "failed", 2)])
+def test_a_run_that_has_ended_takes_a_word_and_can_then_be_retried(
+    house: Any, ended: Run, outcome: str, state: str, then: int
+) -> None:
+    with house.in_tenant(), pytest.raises(ConflictError, match="say so first"):
+        retry_run(actor=house.owner, run=ended, step=3)
+    resolve(house, ended, outcome)
+    run = house.run(ended)
+    assert (run.state, run.ended_at, run.cost) == (RunState.CANCELLED, ended.ended_at, ended.cost), "it stays as it is"
+    assert (house.steps(run)[1].state, told(house, run)) == (state, [(f"step.{state}", outcome)])
+    with superuser() as database:
+        kept = database.execute("SELECT reason FROM audit_auditentry WHERE run_id = %s AND action = %s",
+                                [run.id, f"step.resolve.{outcome}"]).fetchall()  # fmt: skip
+    assert kept == [("Receipt 7.",)]
+    with pytest.raises(ConflictError, match="does not wait"):
+        resolve(house, ended, outcome)
+    with house.in_tenant():
+        retry_run(actor=house.owner, run=ended, step=then)
+    assert len(house.lines()) == 1
+
+
+def test_a_run_that_has_ended_does_nothing_again(house: Any, ended: Run) -> None:
+    with pytest.raises(ConflictError, match="has ended, and does nothing again"):
+        resolve(house, ended, "retry")
+    run = house.run(ended)
+    assert (run.state, house.steps(run)[1].state, len(house.lines())) == (RunState.CANCELLED, StepState.UNKNOWN, 1)
