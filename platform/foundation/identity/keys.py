@@ -6,7 +6,7 @@ from django.db import transaction
 
 from foundation.actors import Actor
 from foundation.audit.record import entry, record
-from foundation.errors import ConflictError, InvalidError
+from foundation.errors import ConflictError, InvalidError, LackingError
 from foundation.identity.lineage import acting_key, locked_keys, made_by, maker_of, shorten
 from foundation.identity.models import ApiKey
 from foundation.identity.services import create_api_key
@@ -35,7 +35,7 @@ def rotate_api_key(
     former, now = rows[api_key.pk], database_now()
     _refuse_dead(former, now)
     if actor.key is not None and made_it not in {None, actor.key} and actor.key != former.pk:
-        raise InvalidError("Another key made this one: rotate it with that key, with itself, or signed in as a person.")
+        raise LackingError("Another key made this one: rotate it with that key, with itself, or signed in as a person.")
     maker = acting_key(actor) or (rows[made_it] if made_it else None)
     heirs = made_by([former.pk])
     made, secret = create_api_key(
