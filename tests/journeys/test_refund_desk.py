@@ -8,8 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-# One worker of the suite starts everything once, and runs them all.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("refund desk")]
+pytestmark = pytest.mark.slow
 
 SAMPLE = Path(__file__).resolve().parents[2] / "platform" / "config" / "sample"
 EXPECTED = json.loads((SAMPLE / "expected.json").read_text())

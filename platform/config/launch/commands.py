@@ -39,8 +39,7 @@ def _test(root: Path, arguments: list[str]) -> None:
     os.chdir(root)
     # With it pytest-django would read the settings now, before the database of the suite has an address.
     os.environ.pop("DJANGO_SETTINGS_MODULE", None)
-    workers = [] if own_workers else ["-n", "2", "--dist", "loadgroup"]
-    environment.become(root, ["-m", "pytest", *workers, *arguments])
+    environment.become(root, ["-m", "pytest", *([] if own_workers else ["-n", "2"]), *arguments])
 
 
 def _borrow_environment(root: Path) -> None:

@@ -49,8 +49,7 @@ def test_the_suite_is_started_before_any_settings_are_named(monkeypatch: pytest.
     monkeypatch.chdir(ROOT)
     commands._test(ROOT, ["tests/config"])
     commands._test(ROOT, ["-n", "4", "--pdb"])
-    workers = ["-n", "2", "--dist", "loadgroup"]
-    assert started == ["dev", ["-m", "pytest", *workers, "tests/config"], "dev", ["-m", "pytest", "-n", "4", "--pdb"]]
+    assert started == ["dev", ["-m", "pytest", "-n", "2", "tests/config"], "dev", ["-m", "pytest", "-n", "4", "--pdb"]]
     assert "DJANGO_SETTINGS_MODULE" not in os.environ
 
 
