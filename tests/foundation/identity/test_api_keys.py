@@ -126,7 +126,7 @@ def person(household: Household) -> Actor:
 
 def test_nobody_makes_a_key_in_another_persons_name(household: Household) -> None:
     """It would act in that person's name."""
-    with household.in_tenant(), pytest.raises(InvalidError, match="Only Owner"):
+    with household.in_tenant(), pytest.raises(InvalidError, match="Only the person itself"):
         create_api_key(actor=person(household), principal=household.owner.principal, name="mine")
     with household.in_tenant():
         assert create_api_key(actor=person(household), principal=household.member.principal, name="mine")
