@@ -6,7 +6,8 @@ gate compares the number in the transaction of each act, and an act that was pla
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
@@ -26,7 +27,22 @@ from foundation.organisations.models import GrantTarget, Organisation, Team
 _T = TypeVar("_T")
 
 _KEPT = 512  # organisations
+_PATIENCE = 0.5  # seconds
 _NUMBER = "SELECT number FROM organisations_configuration WHERE organisation_id = %s"
+
+
+@contextmanager
+def _one_asks(lock: threading.RLock) -> Iterator[None]:
+    """One asks the database, the others hear of it: a worker that takes over has fifty runs that all ask at once.
+
+    Whoever has waited for long asks by itself: it may hold the connection that the one who asks is waiting for.
+    """
+    is_alone = lock.acquire(timeout=_PATIENCE)
+    try:
+        yield
+    finally:
+        if is_alone:
+            lock.release()
 
 
 class Definitions:
@@ -35,6 +51,7 @@ class Definitions:
     def __init__(self, organisation: UUID, number: int) -> None:
         self.organisation, self.number = organisation, number
         self._kept: dict[Hashable, Any] = {}
+        self._reading = threading.RLock()
 
     def agent(self, identifier: UUID) -> Agent:
         """An agent with its sponsor and serving version."""
@@ -99,9 +116,11 @@ class Definitions:
         try:
             return cast("_T", self._kept[key])
         except KeyError:
-            found = self._kept[key] = read()
-            release_connection()
-            return found
+            with _one_asks(self._reading):
+                if key not in self._kept:
+                    self._kept[key] = read()
+                    release_connection()
+            return cast("_T", self._kept[key])
 
     def _agents(self) -> QuerySet[Agent]:
         rows = Agent.objects.using(ENGINE).filter(organisation_id=self.organisation)
@@ -146,19 +165,24 @@ class _Known:
     """The newest definitions of each organisation that this process has heard of."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock, self._asking = threading.Lock(), threading.RLock()
         self._newest: OrderedDict[UUID, Definitions] = OrderedDict()
 
     def get(self, organisation: UUID) -> Definitions:
         with self._lock:
             found = self._newest.get(organisation)
-        if found is not None:
-            return found
-        with connections[ENGINE].cursor() as cursor:
-            cursor.execute(_NUMBER, [organisation])
-            row = cursor.fetchone()
-        release_connection()
-        return self.hear(organisation, row[0] if row else 0)
+        return found if found is not None else self._ask(organisation)
+
+    def _ask(self, organisation: UUID) -> Definitions:
+        with _one_asks(self._asking):
+            found = self._newest.get(organisation)
+            if found is not None:
+                return found
+            with connections[ENGINE].cursor() as cursor:
+                cursor.execute(_NUMBER, [organisation])
+                row = cursor.fetchone()
+            release_connection()
+            return self.hear(organisation, row[0] if row else 0)
 
     def hear(self, organisation: UUID, number: int) -> Definitions:
         with self._lock:
