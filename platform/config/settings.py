@@ -54,6 +54,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "foundation.web.requests.RequestIdMiddleware",
+    "foundation.api.pages.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "foundation.web.csp.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -135,6 +135,8 @@ def _refused_rows(request: HttpRequest, error: IntegrityError | DataError) -> Ht
     status, said = told(error)
     response = response_for_exception(request, BadRequest(said))
     response.status_code = status
+    # The page's own words, for whoever writes the answer in another form.
+    setattr(response, "said", said)  # noqa: B010 - no attribute of the type
     return response
 
 

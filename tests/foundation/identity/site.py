@@ -99,6 +99,8 @@ def dangling(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path("protected", protected),
     path("dangling", dangling),
+    path("api/v1/dangling", dangling),
+    path("api/v1/broken", broken),
     path("who", who),
     path("sign-in/", with_password),
     path("sign-in/link/<str:token>/", with_link),
