@@ -77,7 +77,7 @@ class Storm:
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)  # noqa: S311 - repeatable on purpose
-        self.began = time.monotonic()
+        self.began, self.began_at = time.monotonic(), time.time()
 
     def heard(self) -> int:
         """How many workers have said lately that they live, and have not died since; none while Postgres recovers."""
@@ -248,8 +248,12 @@ class Storm:
     def standing(self) -> str:
         """For whoever wonders why it goes no further."""
         states = Counter((run.state, run.waits_for) for run in self.open_runs())
-        logs = "\n".join(worker.log.read_text()[-3000:] for worker in self.workers)
-        return f"{states}, {len(self.barrier.halted())} halted, {[str(one) for one in self.struck]}\n{logs}"
+        ways = [(one.flows, one.connections) for one in (*self.proxies, *self.bells.ways)]
+        # A machine that was put to sleep and woken tells other times than it has lived through.
+        slept = time.time() - self.began_at - (time.monotonic() - self.began)
+        seen = f"{self.heard()} heard, ways {ways}, clocks apart by {slept:.1f} s"
+        words = "\n".join(worker.last_words() for worker in self.workers)
+        return f"{states}, {len(self.barrier.halted())} halted, {seen}, {[str(one) for one in self.struck]}\n{words}"
 
 
 def run_of(call: Call) -> UUID:

@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 
 ROOT = Path(__file__).resolve().parent.parent
+_STACKS = 30_000  # characters
 
 
 class Worker:
@@ -23,7 +24,7 @@ class Worker:
         self.environment = {
             **os.environ, "DJANGO_SETTINGS_MODULE": "tests.worker_settings", "REMIT_OUTBOUND_ALLOW": allow,
             "REMIT_RUN_LEASE_SECONDS": "2", "REMIT_RUN_HEARTBEAT_SECONDS": "0.4", "REMIT_RUN_MAX_CRASHES": "20",
-            "PYTHONPATH": f"{ROOT}:{ROOT / 'platform'}", **environment,
+            "PYTHONPATH": f"{ROOT}:{ROOT / 'platform'}", "PYTHONFAULTHANDLER": "1", **environment,
         }  # fmt: skip
         self.command = [
             sys.executable, "-m", "celery", "-A", "config.celery", "worker", "--pool", "threads", "--concurrency", "4",
@@ -43,6 +44,17 @@ class Worker:
     def is_alive(self) -> bool:
         """Whether the process runs."""
         return self.process is not None and self.process.poll() is None
+
+    def last_words(self) -> str:
+        """The end of its log; where it still runs, it ends here, and says where each of its threads stands."""
+        told = self.log.read_text()[-3000:]
+        if self.process is None or not self.is_alive:
+            return f"{told}\nIt had ended."
+        before = self.log.stat().st_size
+        self.process.send_signal(signal.SIGABRT)
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(5)
+        return f"{told}\n{self.log.read_bytes()[before:].decode(errors='replace')[:_STACKS]}"
 
     def kill(self) -> None:
         """End it at once, without a word."""
