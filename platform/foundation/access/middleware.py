@@ -85,10 +85,8 @@ class ActorMiddleware:
                 note_refusal(request, exception)
                 return response_for_exception(request, Http404(str(exception)))
             case InvalidError() | ConflictError():
-                response = response_for_exception(request, BadRequest(str(exception)))
-                if isinstance(exception, ConflictError):
-                    response.status_code = HTTPStatus.CONFLICT
-                return response
+                conflicts = isinstance(exception, ConflictError)
+                return _page(request, HTTPStatus.CONFLICT if conflicts else HTTPStatus.BAD_REQUEST, str(exception))
             case IntegrityError() | DataError():
                 return _refused_rows(request, exception)
         return None
@@ -99,9 +97,7 @@ class ActorMiddleware:
             "Nothing was done: look where you are, and do it there if you want to."
         )
         note_refusal(request, error)
-        response = response_for_exception(request, BadRequest(str(error)))
-        response.status_code = HTTPStatus.CONFLICT
-        return response
+        return _page(request, HTTPStatus.CONFLICT, str(error))
 
     def _step_up(self, request: HttpRequest, exception: StaleSignInError) -> HttpResponse:
         note_refusal(request, exception)
@@ -132,7 +128,10 @@ class ActorMiddleware:
 
 
 def _refused_rows(request: HttpRequest, error: IntegrityError | DataError) -> HttpResponse:
-    status, said = told(error)
+    return _page(request, *told(error))
+
+
+def _page(request: HttpRequest, status: int, said: str) -> HttpResponse:
     response = response_for_exception(request, BadRequest(said))
     response.status_code = status
     # The page's own words, for whoever writes the answer in another form.

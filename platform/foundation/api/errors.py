@@ -26,6 +26,8 @@ NAMES = {
     409: "conflict", 413: "too-large", 415: "media-type", 429: "busy", 500: "failed", 503: "unavailable",
 }  # fmt: skip
 
+OURS = "This failed on our side. The log holds more under this request_id."
+
 Values = dict[str, Any]
 Described = tuple[int, Values, dict[str, str]]
 Describe = Callable[[Any], Described]
@@ -60,7 +62,7 @@ def _describe(error: Exception) -> Described:
     for kinds, describe in _KNOWN:
         if isinstance(error, kinds):
             return describe(error)
-    return 500, {"detail": "This failed on our side. The log holds more under this request_id."}, {}
+    return 500, {"detail": OURS}, {}
 
 
 def _refused(error: Any) -> Described:

@@ -1,18 +1,19 @@
 """No page at an address of the API: what answers outside of an endpoint answers as a problem document, too."""
 
+import json
 from collections.abc import Callable
 from http import HTTPStatus
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 
-from foundation.api.errors import MEDIA_TYPE, problem
+from foundation.api.errors import MEDIA_TYPE, OURS, problem
 
 API = "/api/"
-_OURS = "This failed on our side. The log holds more under this request_id."
+_EARLY = "This was refused before it came to an endpoint: look at the host, the address and the headers."
 
 
 class ProblemMiddleware:
-    """Writes an error page anew as a problem document (RFC 9457), with the same status.
+    """Writes an error page anew as a problem document (RFC 9457), with the same status and headers.
 
     Pages come from what never reaches an endpoint's own handler: a constraint that is looked at when the request's
     transaction ends, a host that is not ours, a fault in a middleware.
@@ -28,6 +29,9 @@ class ProblemMiddleware:
         if not is_page or not request.path_info.startswith(API):
             return response
         status = HTTPStatus(response.status_code)
-        said = getattr(response, "said", _OURS if status >= HTTPStatus.INTERNAL_SERVER_ERROR else status.description)
-        document = problem(status, detail=said or status.phrase, request_id=str(getattr(request, "id", "")))
-        return JsonResponse(document, status=status, content_type=MEDIA_TYPE)
+        said = getattr(response, "said", OURS if status >= HTTPStatus.INTERNAL_SERVER_ERROR else _EARLY)
+        document = problem(status, detail=said, request_id=str(getattr(request, "id", "")))
+        response.content = json.dumps(document).encode()
+        response["Content-Type"] = MEDIA_TYPE
+        response["Content-Length"] = str(len(response.content))
+        return response

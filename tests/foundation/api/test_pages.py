@@ -2,32 +2,13 @@
 
 from typing import Any
 
-import pytest
 from django.test import Client
 
 from foundation.organisations.models import Team
-from foundation.organisations.services import create_team
-from tests.foundation.identity.household import Household, browser, make_household
+from tests.foundation.identity.household import Household
 
 
-@pytest.fixture
-def household(database: Any, settings: Any) -> Household:
-    """An organisation with an owner and a member, on a site whose views do not handle what they raise."""
-    settings.ROOT_URLCONF = "tests.foundation.identity.site"
-    return make_household()
-
-
-@pytest.fixture
-def owner(household: Household) -> Client:
-    """The owner's browser; there is a team that can be renamed."""
-    with household.in_tenant():
-        create_team(actor=household.shell, organisation=household.organisation, slug="desk", name="Desk")
-    client = browser(enforce_csrf_checks=True, raise_request_exception=False)
-    client.get(household.link(household.owner))
-    return client
-
-
-def test_what_the_database_refuses_at_the_end_is_a_problem(household: Household, owner: Client) -> None:
+def test_what_the_database_refuses_at_the_end_is_a_problem(household: Household, team: Team, owner: Client) -> None:
     """The endpoint has long answered when the constraint is looked at; nothing of it stands."""
     answer = owner.get("/api/v1/dangling")
     assert answer.status_code == 400
@@ -35,8 +16,17 @@ def test_what_the_database_refuses_at_the_end_is_a_problem(household: Household,
     said = answer.json()
     assert said["detail"] == "It points at something that does not exist here."
     assert said["request_id"] == answer["X-Request-Id"]
+    assert int(answer["Content-Length"]) == len(answer.content)
+    assert answer["X-Content-Type-Options"] == "nosniff"
     with household.in_tenant():
-        assert Team.objects.get(slug="desk").name == "Desk"
+        assert Team.objects.get(pk=team.pk).name == "Desk"
+
+
+def test_what_a_service_says_is_in_the_problem(household: Household, owner: Client) -> None:
+    """In its own words, whoever puts them into the answer."""
+    answer = owner.get("/api/v1/invalid")
+    assert answer.status_code == 400
+    assert answer.json()["detail"] == "This is not possible: choose another."
 
 
 def test_a_fault_is_a_problem_that_tells_nothing_of_itself(owner: Client) -> None:
@@ -51,10 +41,11 @@ def test_a_host_that_is_not_ours_is_a_problem(owner: Client, settings: Any) -> N
     answer = owner.get("/api/v1/dangling", headers={"Host": "elsewhere.example"})
     assert answer.status_code == 400
     assert answer.json()["type"] == "urn:remit:problem:invalid"
+    assert "look at the host" in answer.json()["detail"]
     assert "elsewhere" not in answer.content.decode()
 
 
-def test_pages_stay_pages(owner: Client) -> None:
+def test_pages_stay_pages(team: Team, owner: Client) -> None:
     """Where people look."""
     answer = owner.get("/dangling")
     assert answer.status_code == 400

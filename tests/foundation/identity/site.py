@@ -101,6 +101,7 @@ urlpatterns = [
     path("dangling", dangling),
     path("api/v1/dangling", dangling),
     path("api/v1/broken", broken),
+    path("api/v1/invalid", invalid),
     path("who", who),
     path("sign-in/", with_password),
     path("sign-in/link/<str:token>/", with_link),
