@@ -42,6 +42,19 @@ _FEW, _MOST = 3, 8  # calls in flight at a worker that is struck
 _PASSING = 8  # effects that happen around a fault, so that it meets commits and calls of models too
 _SPENT = 24  # effects that happen in all between the moment that a fault waits for and its end, most of them on the way
 
+_HOLDERS = """
+SELECT worker, state, count(*), min(lease_until - clock_timestamp())::text, max(lease_until - clock_timestamp())::text
+FROM runs_run WHERE ended_at IS NULL GROUP BY 1, 2
+"""
+_LIVING = """
+SELECT name, kind, number, (clock_timestamp() - seen_at)::text, busy, slots, draining FROM runs_heartbeat
+"""
+_SESSIONS = """
+SELECT pid, application_name, state, wait_event_type, wait_event, (clock_timestamp() - state_change)::text,
+    pg_blocking_pids(pid), left(query, 200)
+FROM pg_stat_activity WHERE backend_type = 'client backend' AND state <> 'idle' AND pid <> pg_backend_pid() ORDER BY state_change
+"""
+
 
 @dataclass(frozen=True)
 class Struck:
@@ -252,8 +265,17 @@ class Storm:
         # A machine that was put to sleep and woken tells other times than it has lived through.
         slept = time.time() - self.began_at - (time.monotonic() - self.began)
         seen = f"{self.heard()} heard, ways {ways}, clocks apart by {slept:.1f} s"
-        words = "\n".join(worker.last_words() for worker in self.workers)
+        words = "\n".join([*_at_postgres(), *(worker.last_words() for worker in self.workers)])
         return f"{states}, {len(self.barrier.halted())} halted, {seen}, {[str(one) for one in self.struck]}\n{words}"
+
+
+def _at_postgres() -> list[str]:
+    """Who has the runs, who lives, and what sessions wait for."""
+    try:
+        with superuser() as database:
+            return [str(row) for one in (_HOLDERS, _LIVING, _SESSIONS) for row in database.execute(one).fetchall()]
+    except psycopg.Error as error:
+        return [f"Postgres says: {error}"]
 
 
 def run_of(call: Call) -> UUID:

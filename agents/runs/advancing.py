@@ -19,14 +19,12 @@ from agents.runs.limits import next_month
 from agents.runs.models import RunState, Step, StepState, Wait
 from agents.runs.moves import is_wanted_again
 from agents.runs.player import stubbed
-from agents.runs.retries import busy_for
+from agents.runs.retries import held_for
 from agents.runs.work import Work
 from agents.runs.writer import Entries, Writer
 from foundation.batches import Cursor
 
 JUDGEMENTS = 3  # how often an act is judged anew because the policies changed meanwhile
-# Seconds until money is looked for again that calls in flight hold: nobody says so when they do not need it all.
-_HELD = 8.0
 
 
 class Advancing:
@@ -74,6 +72,12 @@ class Advancing:
     def awaits_money(self, admission: Admission) -> bool:
         return admission.scarce is not None and self.work.version.on_exhausted == OnExhausted.WAIT
 
+    def idle(self, now: datetime) -> float:
+        """For how many seconds the run has got no further; none where an approval was waited for until lately."""
+        steps = self.work.steps
+        since = steps[-1].ended_at if steps else self.work.run.started_at
+        return (now - since).total_seconds() if since else 0.0
+
     def fill(
         self, entries: Entries, verdict: Verdict, admission: Admission, begin: Callable[[Entries], Change],
         step: StepRow | None, wait: Step | None, put: Callable[[Entries, StepRow], None],
@@ -97,7 +101,7 @@ class Advancing:
         elif self.awaits_money(admission):
             # The act is not written: it is planned anew when there is more. An approval of it stays as it is.
             now = clock.now()
-            until = now + timedelta(seconds=busy_for(_HELD)) if admission.held else next_month(now)
+            until = now + timedelta(seconds=held_for(self.idle(now))) if admission.held else next_month(now)
             entries.change = Change(
                 state=RunState.WAITING, waits_for=Wait.BUDGET, waits_on=admission.scarce, wake_at=until
             )

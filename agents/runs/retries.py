@@ -18,6 +18,7 @@ from agents.runs.models import StepKind
 from agents.tools.port import ToolEffect
 
 LONGEST_BUSY = 3_600.0  # seconds that an endpoint's own word is taken for
+_HELD, _LONGEST_HELD = 8.0, 300.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +54,12 @@ def policy_of(kind: str, effect: str) -> RetryPolicy:
 def busy_for(said: float) -> float:
     """How long a run waits for an endpoint that says that it is busy for so many seconds."""
     return min(max(said, 1.0), LONGEST_BUSY) * (1 + random.random() / 4)  # noqa: S311 - spreads load, guards nothing
+
+
+def held_for(waited: float) -> float:
+    """How long a run waits for money that calls in flight hold, if it has waited for so many seconds already.
+
+    Nobody says so when such a call does not need it all. So it looks again, half as long after as it has waited: what
+    a thousand such runs cost becomes less and less, and none waits much longer than it had to.
+    """
+    return busy_for(min(max(_HELD, waited / 2), _LONGEST_HELD))

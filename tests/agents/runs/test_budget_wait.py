@@ -105,6 +105,13 @@ def test_money_that_calls_in_flight_hold_is_looked_for_again(
     waits = house.read(second)
     assert (waits.state, waits.waits_for) == (RunState.WAITING, "budget")
     assert timedelta(0) < waits.wake_at - datetime.now(UTC) <= timedelta(seconds=10)
+    for waited, soonest, latest in ((100, 45, 65), (10_000, 295, 380)):
+        moment = datetime.now(UTC)
+        with house.in_tenant():
+            Run.objects.filter(pk=second.pk).update(wake_at=moment, started_at=moment - timedelta(seconds=waited))
+        advance(second.id)
+        again = (house.read(second).wake_at - datetime.now(UTC)).total_seconds()
+        assert soonest < again < latest, "whoever has waited for long looks less often"
     house.model.answering.set()
     busy.join()
     assert house.read(first).state == RunState.SUCCEEDED
