@@ -52,7 +52,8 @@ SELECT name, kind, number, (clock_timestamp() - seen_at)::text, busy, slots, dra
 _SESSIONS = """
 SELECT pid, application_name, state, wait_event_type, wait_event, (clock_timestamp() - state_change)::text,
     pg_blocking_pids(pid), left(query, 200)
-FROM pg_stat_activity WHERE backend_type = 'client backend' AND state <> 'idle' AND pid <> pg_backend_pid() ORDER BY state_change
+FROM pg_stat_activity WHERE backend_type = 'client backend' AND state <> 'idle' AND pid <> pg_backend_pid()
+ORDER BY state_change
 """
 
 
@@ -261,12 +262,13 @@ class Storm:
     def standing(self) -> str:
         """For whoever wonders why it goes no further."""
         states = Counter((run.state, run.waits_for) for run in self.open_runs())
+        halted = len(self.barrier.halted())
         ways = [(one.flows, one.connections) for one in (*self.proxies, *self.bells.ways)]
         # A machine that was put to sleep and woken tells other times than it has lived through.
         slept = time.time() - self.began_at - (time.monotonic() - self.began)
         seen = f"{self.heard()} heard, ways {ways}, clocks apart by {slept:.1f} s"
         words = "\n".join([*_at_postgres(), *(worker.last_words() for worker in self.workers)])
-        return f"{states}, {len(self.barrier.halted())} halted, {seen}, {[str(one) for one in self.struck]}\n{words}"
+        return f"{states}, {halted} halted, {seen}, {[str(one) for one in self.struck]}\n{words}"
 
 
 def _at_postgres() -> list[str]:

@@ -25,16 +25,21 @@ _GRACE = 3.0  # seconds after a lost connection in which nobody is taken for dea
 _SIGHTINGS = 2  # looks in which a lock has to be missing
 
 _GONE = """
-SELECT h.name, l.pid IS NULL FROM runs_heartbeat h
+SELECT h.name, h.number, l.pid IS NULL FROM runs_heartbeat h
 LEFT JOIN pg_locks l ON l.locktype = 'advisory' AND l.classid = %s AND l.objid = h.number AND l.granted
     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
 WHERE h.kind = 'worker' AND h.number <> 0 AND h.name <> %s
 """
-# A worker that is only cut off finds its fence outdated, and its writes change nothing.
+# A worker that is only cut off finds its fence outdated, and its writes change nothing. One that has come back since
+# with another lock is not dead: it keeps its number, by which it is missed when it dies.
 _TAKE_OVER = """
-WITH dead AS (UPDATE runs_heartbeat SET number = 0 WHERE name = ANY(%s) RETURNING name)
+WITH dead AS (
+    UPDATE runs_heartbeat h SET number = 0 FROM unnest(%s::text[], %s::bigint[]) AS missed(name, number)
+    WHERE h.name = missed.name AND h.number = missed.number RETURNING h.name
+)
 UPDATE runs_run SET lease_until = clock_timestamp(), rung_at = clock_timestamp()
-WHERE id IN (SELECT id FROM runs_run WHERE state = 'running' AND worker = ANY(%s) ORDER BY id FOR UPDATE SKIP LOCKED)
+WHERE id IN (SELECT id FROM runs_run WHERE state = 'running' AND worker IN (SELECT name FROM dead)
+    ORDER BY id FOR UPDATE SKIP LOCKED)
 RETURNING id
 """
 
@@ -46,7 +51,7 @@ class Presence:
         self.number, self._patience = 0, 0.0
         self._worker, self._take_over = worker, take_over
         self._over = threading.Event()
-        self._missing: dict[str, int] = {}
+        self._missing: dict[tuple[str, int], int] = {}
         self._present: set[str] = set()
         self._thread = threading.Thread(target=self._watch, name="presence", daemon=True)
 
@@ -81,10 +86,11 @@ class Presence:
         self.number, self._missing, since = number, {}, time.monotonic()
         while not self._over.is_set():
             others = connection.execute(_GONE, [WORKER_LOCKS, self._worker]).fetchall()
-            self._notice_leavers({str(name) for name, _ in others})
+            self._notice_leavers({str(name) for name, _, _ in others})
             if time.monotonic() - since > self._patience and (dead := self._dead(others)):
-                found = connection.execute(_TAKE_OVER, [dead, dead]).fetchall()
-                log.warning("taking over from dead workers", workers=dead, runs=len(found))
+                names = [name for name, _ in dead]
+                found = connection.execute(_TAKE_OVER, [names, [missed for _, missed in dead]]).fetchall()
+                log.warning("taking over from dead workers", workers=names, runs=len(found))
                 self._take_over([UUID(str(run)) for (run,) in found])
             self._over.wait(_LOOK if others else _REST)
         connection.execute("UPDATE runs_heartbeat SET number = 0 WHERE name = %s", [self._worker])
@@ -95,10 +101,10 @@ class Presence:
             self._take_over([])
         self._present = present
 
-    def _dead(self, others: "list[tuple[object, ...]]") -> list[str]:
-        missing = {str(name) for name, is_missing in others if is_missing}
-        self._missing = {name: self._missing.get(name, 0) + 1 for name in missing}
-        return sorted(name for name, times in self._missing.items() if times >= _SIGHTINGS)
+    def _dead(self, others: "list[tuple[object, ...]]") -> list[tuple[str, int]]:
+        missing = [(str(name), int(str(missed))) for name, missed, is_missing in others if is_missing]
+        self._missing = {one: self._missing.get(one, 0) + 1 for one in missing}
+        return sorted(one for one, times in self._missing.items() if times >= _SIGHTINGS)
 
 
 def own_name() -> str:
