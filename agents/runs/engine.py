@@ -5,6 +5,7 @@ It never enqueues: it returns the runs whose bell is to be rung after the commit
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -34,6 +35,9 @@ from agents.runs.writer import InterruptedRunError
 from agents.tools.port import ToolEffect
 
 log = structlog.get_logger(__name__)
+
+# There is no journal yet in which it could wait.
+_STARTS = "the start of a run waits for nobody: let the policy ask about what the run does."
 
 
 def advance(run: UUID) -> list[UUID]:
@@ -145,6 +149,8 @@ class _Advance(Repeating):
             if verdict.effect is Effect.ALLOW:
                 self.opening = verdict
                 return True
+            if verdict.effect is Effect.ASK:
+                action = replace(action, problem=f"{'; '.join(verdict.reasons)}, and {_STARTS}")
         admission = self.judge(action, lambda _: Change(admitted=True), step=None, alone=False)
         if admission.effect is Effect.ALLOW:
             self.work.run.admitted = True
