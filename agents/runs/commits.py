@@ -47,13 +47,14 @@ UPDATE runs_run r SET
     crashes = CASE WHEN x.progressed THEN 0 ELSE r.crashes + x.crashed::int END,
     ended_at = CASE WHEN x.ended THEN clock_timestamp() END
 FROM {_HELD_GIVEN} AS x
-WHERE r.id = x.id AND r.fence = x.fence AND r.state || '' = 'running' AND (x.ended
+WHERE r.id = x.id AND r.fence = x.fence AND r.state || '' = 'running' AND (x.ended AND NOT x.begins
     OR NOT r.cancel_requested AND (r.deadline > clock_timestamp() OR x.waits_for = 'person')
         AND NOT (r.pause_requested AND x.begins) AND (r.pause_requested OR x.waits_for <> 'pause'))
 RETURNING r.id, r.events_written, r.pause_requested
 """  # noqa: S608 - names of ours
 # Refuses when a lease is stale or a run is to end, when one that is to pause would begin an act, and when one would
-# wait for the end of a pause that has ended: nothing is then written at all.
+# wait for the end of a pause that has ended: nothing is then written at all. An end that is itself an act, as a
+# hand-over is, is refused like any other.
 _ALL_HELD = "1 / ((SELECT count(*) FROM held) = json_array_length(:held))::int"
 _HELD_ROWS = "(SELECT json_agg(json_build_array(id, events_written, pause_requested)) FROM held)"
 _FINISHED_GIVEN = few(

@@ -119,9 +119,12 @@ def _input(run: Run, text: str) -> Any:
     if isinstance(run.input, str):
         return text
     try:
-        return json.loads(text)
-    except ValueError:
-        raise InvalidError("This run's input is JSON: write a JSON object.", "input") from None
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise InvalidError("This run's input is JSON: write a JSON object.", "input")
+    return found
 
 
 class Replay(MakesRun):

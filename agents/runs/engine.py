@@ -5,6 +5,7 @@ It never enqueues: it returns the runs whose bell is to be rung after the commit
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -34,6 +35,9 @@ from agents.runs.writer import InterruptedRunError
 from agents.tools.port import ToolEffect
 
 log = structlog.get_logger(__name__)
+
+# There is no journal yet in which it could wait.
+_STARTS = "the start of a run waits for nobody: let the policy ask about what the run does."
 
 
 def advance(run: UUID) -> list[UUID]:
@@ -83,11 +87,16 @@ class _Advance(Repeating):
         going = True
         while going:
             try:
-                going = self._move(next_move(self.work.steps)) if not keeper.is_draining else self.let_go()
+                going = self.let_go() if self._makes_way else self._move(next_move(self.work.steps))
             except InterruptedRunError:
                 # The next look at the run ends it.
                 going = True
         return self.bells
+
+    @property
+    def _makes_way(self) -> bool:
+        """Whether another worker is to go on from here. What is to end does so here: it takes no other commit."""
+        return keeper.is_draining and not (self.work.run.cancel_requested or self.work.is_late)
 
     def _move(self, move: Move) -> bool:
         if (end := self._ending(move)) is not None:
@@ -140,6 +149,8 @@ class _Advance(Repeating):
             if verdict.effect is Effect.ALLOW:
                 self.opening = verdict
                 return True
+            if verdict.effect is Effect.ASK:
+                action = replace(action, problem=f"{'; '.join(verdict.reasons)}, and {_STARTS}")
         admission = self.judge(action, lambda _: Change(admitted=True), step=None, alone=False)
         if admission.effect is Effect.ALLOW:
             self.work.run.admitted = True

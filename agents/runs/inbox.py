@@ -25,14 +25,22 @@ class Asked:
     words: Any
 
 
-def questions(actor: Actor) -> list[Asked]:
+def questions(actor: Actor, among: PermittedQuerySet[InputRequest] | None = None) -> list[Asked]:
     """What is asked, the one whose time is up first foremost: two queries. An auditor reads it on its page."""
-    rows = list(visible_questions(actor).select_related("run__agent").order_by("expires_at")[:MOST])
+    visible = visible_questions(actor) if among is None else among
+    rows = list(visible.select_related("run__agent").order_by("expires_at")[:MOST])
     controlled: set[UUID] = set()
     if rows:
         answerable = _open().permitted(actor, Permission.RUN_CONTROL).filter(pk__in=[row.pk for row in rows])
         controlled = set(answerable.values_list("pk", flat=True))
     return [_asked(actor, row, row.pk in controlled) for row in rows]
+
+
+def own_questions(actor: Actor, known: list[Asked]) -> list[Asked]:
+    """Those that this actor may answer, however many others there are; `known` are all that were found."""
+    if len(known) == MOST:
+        known = questions(actor, visible_questions(actor).permitted(actor, Permission.RUN_CONTROL))
+    return [one for one in known if one.is_mine]
 
 
 def _asked(actor: Actor, row: InputRequest, may: bool) -> Asked:  # noqa: FBT001 - a fact about the row

@@ -20,12 +20,13 @@ from foundation.api.signatures import check
 from foundation.audit.plain import plain
 from foundation.audit.record import entry, record
 from foundation.errors import ConflictError, InvalidError
-from foundation.inputs import checked_json
+from foundation.inputs import MOST_LEVELS, checked_json, is_too_deep
 from foundation.instants import database_now
 from foundation.secrets.sealing import unseal
 
 LARGEST_ANSWER = 64 * 1024  # bytes
 LARGEST_PAYLOAD = 256 * 1024  # bytes
+_TOO_DEEP = f"The body has more than {MOST_LEVELS} levels of lists and objects in one another: make it flatter."
 
 
 @transaction.atomic
@@ -126,9 +127,14 @@ def wake_for_budget(scope: UUID) -> None:
 
 def _payload(body: bytes) -> Any:
     try:
-        return plain(json.loads(body or b"null"), fractions=True)
-    except (ValueError, RecursionError) as error:
+        found = json.loads(body or b"null")
+    except RecursionError:
+        raise InvalidError(_TOO_DEEP) from None
+    except ValueError as error:
         raise InvalidError("The body is not JSON.") from error
+    if is_too_deep(found):
+        raise InvalidError(_TOO_DEEP)
+    return plain(found, fractions=True)
 
 
 def _wake(run: UUID, waits_on: UUID) -> None:

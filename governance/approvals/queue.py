@@ -51,10 +51,18 @@ def visible_requests(actor: Actor) -> PermittedQuerySet[ApprovalRequest]:
     )
 
 
-def queue(actor: Actor) -> list[Ask]:
-    """What waits, the most pressing first."""
-    waiting = visible_requests(actor).filter(state=ApprovalState.WAITING, expires_at__gt=timezone.now())
+def queue(actor: Actor, rows: PermittedQuerySet[ApprovalRequest] | None = None) -> list[Ask]:
+    """What waits (of these visible rows), the most pressing first; of many, those whose time is up soonest."""
+    found = visible_requests(actor) if rows is None else rows
+    waiting = found.filter(state=ApprovalState.WAITING, expires_at__gt=timezone.now())
     return sorted(as_asks(actor, waiting.order_by("expires_at")[:MOST]), key=_pressure)
+
+
+def own_queue(actor: Actor, rows: PermittedQuerySet[ApprovalRequest], known: list[Ask]) -> list[Ask]:
+    """What of it this actor may decide, however much else waits; `known` is the queue of these rows."""
+    if len(known) == MOST:
+        known = queue(actor, rows.permitted(actor, Permission.APPROVAL_DECIDE).exclude(requester_id=actor.principal))
+    return [ask for ask in known if not ask.why_not]
 
 
 def as_asks(actor: Actor, requests: Iterable[ApprovalRequest]) -> list[Ask]:

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 
 from agents.runs.bodies import read_run
-from agents.runs.inbox import questions
+from agents.runs.inbox import own_questions, questions
 from foundation.access.roles import Permission
 from foundation.errors import ConflictError, InvalidError
 from foundation.web.components.controls import Choice
@@ -16,7 +16,7 @@ from foundation.web.pages import Page
 from foundation.web.redirects import SeeOther
 from governance.approvals.forms import ApproveForm, DenyForm
 from governance.approvals.models import ApprovalRequest, ApprovalState
-from governance.approvals.queue import as_asks, queue, visible_requests
+from governance.approvals.queue import as_asks, own_queue, queue, visible_requests
 from governance.approvals.services import approve, deny
 
 DECIDED = [state for state in ApprovalState.values if state != ApprovalState.WAITING]
@@ -45,9 +45,8 @@ class Approvals(Page):
         rows = _narrowed(request, visible_requests(self.actor))
         if (file := exported(request, rows, COLUMNS, "approvals")) is not None:
             return file
-        asks, asked = queue(self.actor), questions(self.actor)
-        mine = [ask for ask in asks if not ask.why_not]
-        my_own = [one for one in asked if one.is_mine]
+        asks, asked = queue(self.actor, rows), questions(self.actor)
+        mine, my_own = own_queue(self.actor, rows, asks), own_questions(self.actor, asked)
         choices = [
             Choice("", "Waiting", len(asks) + len(asked)),
             Choice("mine", "For me", len(mine) + len(my_own)),
@@ -59,9 +58,8 @@ class Approvals(Page):
             return self.render({**context, "decided": as_asks(self.actor, part.rows), "slice": part})
         shown = mine if state == "mine" else asks
         risk, agent = request.GET.get("risk", ""), request.GET.get("agent", "")
-        kept = [ask for ask in shown if risk in {"", ask.request.risk} and agent in {"", ask.request.run.agent.slug}]
         told = [one for one in (my_own if state == "mine" else asked) if agent in {"", one.request.run.agent.slug}]
-        return self.render({**context, "queue": kept, "questions": [] if risk else told})
+        return self.render({**context, "queue": shown, "questions": [] if risk else told})
 
 
 class Approval(Page):

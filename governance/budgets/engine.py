@@ -193,9 +193,11 @@ class Books:
         return ""
 
     def is_held(self, action: Action) -> bool:
-        """Whether an act would fit if calls that are in flight turned out to cost nothing."""
+        """Whether an act would fit if the calls in flight turned out to cost nothing; what is closed stays closed."""
         rows = [row for payer in self._payers(action) for row in self.scopes.get(payer.scope, ())]
-        return all(row.free + row.reserved + row.reserved_more >= (action.estimate or 0) for row in rows)
+        return all(
+            not row.overrun and row.free + row.reserved + row.reserved_more >= (action.estimate or 0) for row in rows
+        )
 
     def scarce(self, action: Action) -> UUID | None:
         """The organisation, team or agent of which more money would help: None if something else is wrong too."""

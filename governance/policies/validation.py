@@ -56,8 +56,11 @@ def _unknown_names(statement: Statement, schema: PolicySchema) -> Iterator[Probl
 
 
 def _question_problems(statement: Statement, schema: PolicySchema) -> Iterator[Problem]:
-    resource = pins_of(exact(statement.tree), schema.known["Tool"]).resource
+    pins = pins_of(exact(statement.tree), schema.known["Tool"])
+    resource = pins.resource
     tool = schema.tools.get(resource[1]) if resource and resource[0] == "Tool" else None
+    if "ask" in statement.annotations and pins.actions == frozenset({"run_start"}):
+        yield statement.problem("The start of a run waits for nobody: ask about what the run does.", "ask")
     for name in placeholders(statement.annotations.get("ask", "")):
         if tool is not None and name not in tool.names:
             yield statement.problem(f"@ask speaks of {{{name}}}, which is not an argument of this tool.", "ask")

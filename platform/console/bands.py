@@ -96,8 +96,8 @@ def _budgets(actor: Actor, waiting: list[Run], on: set[UUID], page: Run) -> Iter
     short = [run for run in waiting if run.waits_for == Wait.BUDGET]
     if not short:
         return
-    rows = Budget.objects.all().permitted(actor, Permission.BUDGET_VIEW).filter(id__in=on).select_related("target")
-    budgets = {row.id: row for row in rows}
+    rows = Budget.objects.all().permitted(actor, Permission.BUDGET_VIEW).filter(scope_id__in=on)
+    budgets = _tightest(rows.select_related("target").order_by("starts_at"))
     for run in short:
         budget = budgets.get(run.waits_on) if run.waits_on else None
         text = "It goes on when somebody raises the budget, or when its next month begins."
@@ -110,6 +110,13 @@ def _budgets(actor: Actor, waiting: list[Run], on: set[UUID], page: Run) -> Iter
             key="waiting.budget", tone="warn", title=_of(run, page, "Not enough money is left"), text=text,
             until=run.wake_at, then="then it looks again", verb="Budgets", address="/costs/",
         )  # fmt: skip
+
+
+def _tightest(rows: Iterable[Budget]) -> dict[UUID, Budget]:
+    """Of each scope the budget with the least left: its total, or that of its newest month, which comes last."""
+    newest = {(row.scope_id, row.period): row for row in rows}
+    by_what_is_left = sorted(newest.values(), key=lambda row: row.settled + row.reserved + row.overrun - row.limit)
+    return {row.scope_id: row for row in by_what_is_left}
 
 
 def _moments(waiting: list[Run], page: Run) -> Iterator[Band]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from foundation.actors import Actor, ActorKind
 from foundation.audit.plain import plain_text
 from foundation.errors import InvalidError
 
+MOST_LEVELS = 100  # of lists and objects in one another: what writes the journal bears some 250
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
@@ -65,11 +67,30 @@ def checked_number(value: int, lowest: int, highest: int, field: str) -> int:
     return value
 
 
+def is_too_deep(value: Any) -> bool:
+    """Whether a value has more levels of lists and objects in one another than we take."""
+    level = [value]
+    for _ in range(MOST_LEVELS):
+        level = [inner for one in level for inner in _within(one)]
+        if not level:
+            return False
+    return any(isinstance(one, Mapping | list | tuple) for one in level)
+
+
+def _within(value: Any) -> Iterable[Any]:
+    if isinstance(value, Mapping):
+        return value.values()
+    return value if isinstance(value, list | tuple) else ()
+
+
 _HUGE = 10**308
 
 
 def checked_json(value: Any, largest: int, field: str) -> Any:
     """Values that are JSON, of at most so many bytes."""
+    if is_too_deep(value):
+        said = f"The {field} have more than {MOST_LEVELS} levels of lists and objects in one another: flatten them."
+        raise InvalidError(said, field)
     try:
         written = json.dumps(value, allow_nan=False)
     except (TypeError, ValueError) as error:

@@ -144,3 +144,15 @@ def test_an_act_is_tried_of_agents_that_one_may_see(closed: Closed) -> None:
     unknown = closed.told("POST", "/policies/try", body | {"agent": "nobody"})
     assert unknown[0] == 404
     assert closed.told("POST", "/policies/try", body | {"agent": "merger"}) == unknown
+
+
+@pytest.mark.parametrize("path", ["/runs?agent={}", "/sessions?agent={}", "/schedules?agent={}", "/triggers?agent={}"])
+def test_a_list_of_what_belongs_to_a_hidden_agent_is_that_of_none(closed: Closed, path: str) -> None:
+    hidden, unknown = (closed.api.get(path.format(one)) for one in (closed.agent.id, uuid7()))
+    assert (hidden.status_code, hidden.json()["items"]) == (200, [])
+    assert (unknown.status_code, unknown.json().get("items")) == (200, [])
+
+
+def test_what_a_list_is_narrowed_by_must_be_an_id(closed: Closed) -> None:
+    answer = closed.api.get("/runs?agent=merger")
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, ["agent"])

@@ -66,3 +66,14 @@ def test_three_thousand_steps_are_two_hundred_rows(world: World, visit: Visit):
     page = visit(f"/runs/{run.id}/").content.decode()
     assert page.count('class="wf-row"') == 200
     assert "earlier steps are not drawn" in page
+
+
+def test_a_run_that_waits_for_money_says_whose_and_how_much_is_spent(world: World, visit: Visit):
+    run = world.things["runs"]
+    Run.objects.using("engine").filter(pk=run).update(
+        state="waiting", waits_for="budget", waits_on=world.organisation.id, wake_at="2036-01-01T00:00Z"
+    )
+    page = visit(f"/runs/{run}/").content.decode()
+    assert "Not enough money is left" in page
+    assert "has spent or held" in page
+    assert "100.00" in page

@@ -3,6 +3,8 @@
 from typing import Any
 
 from agents.runs.models import RunState, StepKind, StepState
+from governance.approvals.models import ApprovalRequest
+from governance.policies.models import PolicyDecision
 
 
 def test_a_run_with_one_tool_call_succeeds(house: Any, say: Any, call: Any) -> None:
@@ -42,6 +44,20 @@ def test_no_policy_that_permits_means_no_start(make_house: Any) -> None:
     assert "may not start" in run.failure
     assert house.steps(run) == []
     assert house.model.asked == []
+
+
+def test_a_policy_that_asks_about_everything_refuses_the_start_and_asks_nobody(make_house: Any) -> None:
+    house = make_house(
+        '@id("allow") permit (principal, action, resource);\n'
+        '@id("careful") @ask("May I?") @approvers("approver") @quorum("1") @expires("1h") @risk("low")\n'
+        "forbid (principal, action, resource) unless { context.approved };"
+    )
+    run = house.run(house.start())
+    assert (run.state, house.steps(run), house.model.asked) == (RunState.FAILED, [], [])
+    assert "asks people first, and the start of a run waits for nobody" in run.failure
+    with house.in_tenant():
+        assert not ApprovalRequest.objects.filter(run=run).exists()
+        assert PolicyDecision.objects.get(run_id=run.id).effect == "deny"
 
 
 def test_an_unknown_tool_is_refused_with_a_decision(house: Any, say: Any, call: Any) -> None:

@@ -46,6 +46,8 @@ def test_a_run_is_forked_at_its_beginning_and_with_another_version(world: World)
     shown = made.json()
     assert (shown["former"], shown["relation"], shown["former_step"]) == (str(run), "fork", 0)
     assert (shown["version"], shown["input"], shown["source"]) == (2, "Else", "fork")
+    for query, found in ((f"former={run}", [shown["id"]]), (f"former={run}&relation=handover", [])):
+        assert [one["id"] for one in api.get(f"/runs?{query}").json()["items"]] == found
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from agents.runs.engine import advance
 from agents.runs.limits import next_month
 from agents.runs.models import Run, RunState
 from foundation.organisations.models import GrantTarget
+from governance.budgets.models import Budget
 from governance.budgets.services import set_budget
 from governance.policies.models import PolicyDecision
 from tests.workers import until
@@ -119,6 +120,21 @@ def test_money_that_calls_in_flight_hold_is_looked_for_again(
         Run.objects.filter(pk=second.pk).update(wake_at=datetime.now(UTC))
     assert second.id in due(0, 100), "the tick rings when its time has come"
     assert house.run(second).state == RunState.SUCCEEDED
+
+
+def test_a_budget_that_was_exceeded_is_waited_for_and_not_looked_at_every_few_seconds(
+    make_house: Any, say: Any, equip: Any
+) -> None:
+    house = make_house(budget=ENOUGH)
+    equip(house, on_exhausted="wait")
+    house.model.answers = {"worker": [say("Done.")]}
+    with house.in_tenant():
+        Budget.objects.filter(scope="agent", scope_id=house.agent.id).update(overrun=5)
+    run = house.run(house.start())
+    assert (run.state, run.waits_for, run.waits_on) == (RunState.WAITING, "budget", house.agent.id), run.failure
+    assert run.wake_at == min(run.deadline, next_month(datetime.now(UTC)))
+    give(house, ENOUGH, "agent")
+    assert house.run(run).state == RunState.SUCCEEDED
 
 
 def test_money_that_comes_while_it_begins_to_wait_is_not_missed(poor: Any) -> None:

@@ -98,6 +98,17 @@ def test_what_is_not_right_is_refused(house: Any, waiting: Any) -> None:
     assert opened(house, waiting).received_at is None
 
 
+@pytest.mark.parametrize("levels", [101, 300, 900])
+def test_a_call_that_is_nested_too_deep_is_refused(house: Any, waiting: Any, levels: int) -> None:
+    callback = opened(house, waiting)
+    secret = secret_of(house, callback)
+    with pytest.raises(InvalidError, match="100 levels"):
+        phone(house, callback, secret, b"[" * levels + b"]" * levels)
+    phone(house, callback, secret, b"[" * 100 + b"]" * 100)
+    run = house.run(waiting)
+    assert (run.state, run.crashes) == (RunState.SUCCEEDED, 0), run.failure
+
+
 def test_another_organisation_does_not_know_it(house: Any, make_house: Any, waiting: Any) -> None:
     callback = opened(house, waiting)
     secret = secret_of(house, callback)

@@ -6,8 +6,11 @@ import pytest
 
 from agents.labels import Integrity, Label
 from agents.registry.services import activate_agent, create_agent, publish_version, serve_version
+from agents.runs import calls
+from agents.runs.control import pause_run, resume_run
 from agents.runs.engine import advance
-from agents.runs.models import Relation, Run, RunState, Session, StepKind, StepState
+from agents.runs.models import Relation, Run, RunState, Session, StepKind, StepState, Wait
+from agents.runs.services import cancel_run
 from foundation.actors import shell_actor
 from foundation.audit.models import AuditEntry
 from governance.budgets.services import set_budget
@@ -133,6 +136,53 @@ def test_two_agents_cannot_hand_over_for_ever(house: Any, call: Any, equip: Any)
     assert [one.depth for one in runs] == list(range(6))
     assert runs[-1].state == RunState.FAILED
     assert "limited to 5 levels" in house.steps(runs[-1])[1].error
+
+
+@pytest.fixture
+def about_to(house: Any, say: Any, call: Any, add_agent: Any, equip: Any, monkeypatch: Any) -> Any:
+    """`about_to(act)`: a run whose model wants to hand over; `act` is done while the model is asked."""
+    add_agent("second", [])
+    equip(house, "remit.hand_over", delegates=["second"])
+    house.model.answers = {
+        "worker": [call("remit.hand_over", agent="second", note="Go on.")],
+        "second": [say("I went on.")],
+    }
+    run, real = house.start(), calls.call_model
+
+    def given(act: Any) -> Run:
+        def meanwhile(*rest: Any) -> Any:
+            answer = real(*rest)
+            with house.in_tenant():
+                act(actor=house.owner, run=run)
+            return answer
+
+        with monkeypatch.context() as patched:
+            patched.setattr(calls, "call_model", meanwhile)
+            return house.run(run)
+
+    return given
+
+
+def has_followers(house: Any, run: Run) -> bool:
+    with house.in_tenant():
+        return Run.objects.filter(former_id=run.pk).exists()
+
+
+def test_a_run_that_is_cancelled_hands_nothing_over(house: Any, about_to: Any) -> None:
+    run = about_to(cancel_run)
+    assert (run.state, has_followers(house, run)) == (RunState.CANCELLED, False)
+    assert [step.state for step in house.steps(run)] == [StepState.SUCCEEDED]
+    with house.in_tenant():
+        assert Session.objects.get(pk=run.session_id).agent_id == run.agent_id
+
+
+def test_a_run_that_is_paused_hands_over_when_it_is_resumed(house: Any, about_to: Any) -> None:
+    run = about_to(pause_run)
+    assert (run.state, run.waits_for, has_followers(house, run)) == (RunState.WAITING, Wait.PAUSE, False)
+    with house.in_tenant():
+        resume_run(actor=house.owner, run=run)
+    assert house.run(run).state == RunState.SUCCEEDED
+    assert house.read(follower_of(house, run)).state == RunState.SUCCEEDED
 
 
 def _agent(house: Any, slug: str, delegates: list[str] | None = None, tools: tuple[str, ...] = ()) -> None:

@@ -9,15 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.runs import calls
 from agents.runs.builtins.asking import AskPerson
 from agents.runs.builtins.port import Builtin, builtins
 from agents.runs.fitting import mismatch
 from agents.runs.models import RunState, StepState
 from agents.runs.question_forms import form_of
 from agents.runs.questions import form_problem
+from agents.runs.services import start_run
+from agents.runs.sessions import open_session, set_memory
+from agents.runs.traces import trace_hash
 from agents.runs.work import Work
 from agents.tools.port import ToolOutput
+from foundation.errors import InvalidError
+from foundation.inputs import MOST_LEVELS
 from tests import houses
 
 JSON = st.recursive(
@@ -100,7 +104,7 @@ def nested(levels: int) -> Any:
         asking(required=True), asking(required=[["a"]]), asking(required=[{}]), asking(additionalProperties=3),
         asking(field={"enum": "x"}), asking(field={"enum": [["x"]]}), asking(field={"default": nested(400)}),
         ("remit.wait", {"until": "0001-01-01T00:00:00+23:59"}), ("remit.wait", {"until": "9999-12-31T23:59:59-23:59"}),
-        ("witness.read", {"note": nested(calls.MOST_LEVELS)}), ("witness.read", {"note": nested(400)}),
+        ("witness.read", {"note": nested(MOST_LEVELS)}), ("witness.read", {"note": nested(400)}),
         ("witness.unheard", {"note": nested(900)}),
     ],
 )  # fmt: skip
@@ -131,7 +135,7 @@ def test_a_fault_of_a_built_in_is_a_refusal(house: Any, say: Any, call: Any, equ
     assert "cannot be checked" in house.model.asked[-1]["input"][-1]["output"]
 
 
-@pytest.mark.parametrize("levels", [calls.MOST_LEVELS + 1, 252, 400])
+@pytest.mark.parametrize("levels", [MOST_LEVELS + 1, 252, 400])
 def test_an_answer_of_a_tool_that_is_nested_too_deep_does_not_undo_the_call(
     house: Any, say: Any, call: Any, monkeypatch: Any, levels: int
 ) -> None:
@@ -147,3 +151,22 @@ def test_an_answer_of_a_tool_that_is_nested_too_deep_does_not_undo_the_call(
     assert (run.state, run.crashes) == (RunState.SUCCEEDED, 0), run.failure
     assert "too many lists" in house.steps(run)[1].output
     assert [line[2] for line in house.lines()] == ["a"]
+
+
+@pytest.mark.parametrize("levels", [MOST_LEVELS, 400, 900])
+def test_what_people_hand_in_is_not_nested_too_deep(house: Any, say: Any, call: Any, equip: Any, levels: int) -> None:
+    equip(house, "remit.recall")
+    with house.in_tenant():
+        session = open_session(actor=house.owner, agent=house.agent)
+        with pytest.raises(InvalidError, match="100 levels"):
+            set_memory(actor=house.owner, session=session, name="deep", value=nested(levels + 1))
+        with pytest.raises(InvalidError, match="100 levels"):
+            start_run(actor=house.owner, agent=house.agent, title="", input={"deep": nested(levels)})
+        set_memory(actor=house.owner, session=session, name="deep", value=nested(MOST_LEVELS))
+        run = start_run(actor=house.owner, agent=house.agent, title="", session=session,
+                        input={"deep": nested(MOST_LEVELS - 1)})  # fmt: skip
+    house.model.answers["worker"] = [call("remit.recall", name="deep"), say("Found.")]
+    run = house.run(run)
+    assert (run.state, run.crashes) == (RunState.SUCCEEDED, 0), run.failure
+    with house.in_tenant():
+        assert trace_hash(run)

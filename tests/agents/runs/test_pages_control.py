@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from agents.runs.models import Relation, Run, Step
 from foundation.tenancy.context import tenant
 from tests.console.pages import Visit, visit, world
@@ -54,6 +56,16 @@ def test_another_input_is_for_the_beginning_only(world: World, visit: Visit):
     assert answer.status_code == 422
     visit(f"/runs/{run}/fork", "operator", form={"step": "0", "version": "1", "input": "Else"})
     assert made_of(world, run).input == "Else"
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[1]", "5", "null", '{"a": ' + "[" * 400 + "]" * 400 + "}"])
+def test_another_input_of_a_run_that_takes_an_object_is_an_object(world: World, visit: Visit, text: str):
+    run = ended(world)
+    Run.objects.using("engine").filter(pk=run).update(input={"mail": "x"})
+    answer = visit(f"/runs/{run}/fork", "operator", form={"step": "0", "version": "1", "input": text})
+    assert answer.status_code == 422
+    with tenant(world.organisation.id):
+        assert not Run.objects.filter(former_id=run).exists()
 
 
 def test_a_retry_is_offered_from_the_step_that_failed(world: World, visit: Visit):

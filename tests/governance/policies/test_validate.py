@@ -110,6 +110,12 @@ def test_a_wrong_annotation_of_an_ask(schema: PolicySchema, part: str, value: st
             "An ask is a forbid",
         ),
         ("forbid (principal, action, resource) unless { context.approved };", "Nobody is asked"),
+        (
+            ASK.format(**GOOD | {"question": "Start?"})
+            .replace("tool_call", "run_start")
+            .replace('resource == Tool::"payments.refund"', "resource"),
+            "The start of a run waits for nobody",
+        ),
         ('@quorum("1") permit (principal, action, resource);', "@quorum belongs to an ask"),
         ('@id("Large Refund") permit (principal, action, resource);', "@id is lower-case letters"),
         ("@id permit (principal, action, resource);", "@id is lower-case letters"),
