@@ -1,7 +1,7 @@
 """What a session holds before a run: the exchanges of its former runs, and the summary in the place of the oldest."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -55,19 +55,44 @@ def past_of(run: Run, own: Iterable[Step] = (), using: str = "default") -> Past:
         start = len(former) if summary else 0
     steps = _steps([one.id for one in former[start:] or former[-1:]], using)
     inputs = dict(Run.objects.using(using).filter(pk__in=[one.id for one in former[start:]]).values_list("pk", "input"))
+    last = measured(steps[former[-1].id]) if former else None
+    left_out = place_of(last.input.get("dropped")) if last else None
+    cut = _cut(summary, left_out, steps)
     units: list[Unit] = []
+    labels: list[Label] = []
     for one in former[start:]:
-        units += exchange(one.id, inputs[one.id], one.input_label, steps[one.id], one.state)
-    labels = [Label.from_json(label) for unit in units for label in unit.labels]
+        asked, made = (one.id, inputs[one.id], one.input_label), steps[one.id]
+        whole = exchange(*asked, made, one.state)
+        labels += [Label.from_json(label) for unit in whole for label in unit.labels]
+        left = [step for step in made if step.number > cut.get(one.id, 0)]
+        units += whole if len(left) == len(made) else exchange(*asked, left, one.state)
     place = None
     if summary is not None:
         labels.append(Label.from_json(summary.label))
         place = Place(run.id if summary.run_id in {one.id for one in line} else summary.run_id, summary.number)
-    last = measured(steps[former[-1].id]) if former else None
     return Past(
-        units, summary, place, place_of(last.input.get("dropped")) if last else None,
+        units, summary, place, left_out,
         scale_of(last.input.get("counted", 0), last.usage.get("input_tokens")) if last else 1.0, join(labels),
     )  # fmt: skip
+
+
+def _cut(summary: Summary | None, left_out: Place | None, steps: Mapping[UUID, list[Step]]) -> dict[UUID, int]:
+    """Up to which step runs summed up, or left out, rounds of their own: never their input, which stands before these.
+
+    It is not in the summary either. So it is shown once more, in front of the rounds that are left.
+    """
+    places = [left_out] if left_out is not None else []
+    if summary is not None and any(_made(step) == str(summary.id) for step in steps.get(summary.run_id, [])):
+        places.append(Place(summary.run_id, summary.number))
+    found: dict[UUID, int] = {}
+    for place in places:
+        found[place.run] = max(place.number, found.get(place.run, 0))
+    return found
+
+
+def _made(step: Step) -> str:
+    """The summary that a step made; empty if it made none."""
+    return str((step.output or {}).get("summary", "")) if is_compaction(step) else ""
 
 
 def _line(run: Run, using: str) -> list[Run]:
@@ -105,7 +130,7 @@ def place_of(written: object) -> Place | None:
 
 def _summary(line: list[Run], former: list[Run], own: Iterable[Step], using: str) -> Summary | None:
     """The newest one that the run made itself, or that was there before it began."""
-    made = [step.output["summary"] for step in own if is_compaction(step) and step.output and "summary" in step.output]
+    made = [summary for step in own if (summary := _made(step))]
     for one in reversed(made):
         # A journal may name one that is not there: then the session is as if it had not been summed up there.
         if (found := Summary.objects.using(using).filter(pk=one).first()) is not None:

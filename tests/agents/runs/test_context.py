@@ -156,6 +156,35 @@ def test_a_run_sums_up_its_own_older_rounds(house: Any, talker: Talker, say: Any
         assert calls == [one["call_id"] for one in items if one.get("type") == "function_call_output"]
 
 
+@pytest.mark.parametrize("truncation", ["compact", "drop"])
+def test_what_a_run_was_asked_that_cut_its_own_rounds_is_shown_to_the_next(
+    house: Any, talker: Talker, say: Any, call: Any, truncation: str
+) -> None:
+    serve(house, truncation)
+    real, rounds = talker.answer, []
+
+    def answer(request: dict[str, Any]) -> Any:
+        if request["instructions"] == compaction.INSTRUCTIONS:
+            return real(request)
+        rounds.append(request["input"])
+        return call("witness.read", note=f"{len(rounds)} {LONG}") if len(rounds) < 5 else say("Done.")
+
+    house.model.answer = answer
+    with house.in_tenant():
+        session = open_session(actor=house.owner, agent=house.agent)
+    run = house.run(start(house, session, "Read it all."))
+    assert run.state == RunState.SUCCEEDED, run.failure
+    house.model.answer = lambda _: say("Yes.")
+    again = house.run(start(house, session, "Once more?"))
+    assert again.state == RunState.SUCCEEDED, again.failure
+    seen = house.model.asked[-1]["input"]
+    assert seen[0]["content"].endswith("Read it all."), "what was asked stands before what was done"
+    assert seen[-1]["content"] == "Once more?"
+    calls = [one["call_id"] for one in seen if one.get("type") == "function_call"]
+    assert calls == [one["call_id"] for one in seen if one.get("type") == "function_call_output"]
+    assert 0 < len(calls) < 4, "the oldest rounds are left out"
+
+
 @pytest.mark.parametrize("answer", ["", LONG * 9])
 def test_a_summary_that_is_none_falls_back_to_leaving_out(house: Any, talker: Talker, answer: str) -> None:
     serve(house, "compact")
