@@ -5,8 +5,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from django.db.models import Q
-
 from agents.labels import Label, join
 from agents.runs.models import Relation, Run, Step, StepKind, StepState, Summary
 from agents.runs.window import Place, Unit, exchange, is_compaction, scale_of
@@ -31,15 +29,12 @@ class Past:
 
 
 def turns_of(session: UUID, using: str = "default", *, light: bool = False) -> list[Run]:
-    """The runs that are the turns of a session, in order: no delegated ones, no replays, none that a fork replaced.
+    """The runs of a session, in order, each a turn of it; forks, replays and delegated runs have sessions of their own.
 
     `light`: their inputs and outputs are read when they are asked for.
     """
-    rows = Run.objects.using(using).filter(session_id=session).filter(Q(parent=None) | Q(relation=Relation.HANDOVER))
-    rows = rows.exclude(relation=Relation.REPLAY).order_by("created_at", "id")
-    runs = list(rows.defer("input", "output") if light else rows)
-    replaced = {run.former_id for run in runs if run.relation == Relation.FORK}
-    return [run for run in runs if run.id not in replaced]
+    rows = Run.objects.using(using).filter(session_id=session).order_by("created_at", "id")
+    return list(rows.defer("input", "output") if light else rows)
 
 
 def past_of(run: Run, own: Iterable[Step] = (), using: str = "default") -> Past:
