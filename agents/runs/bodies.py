@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from agents.runs.event_kinds import EVENT_FACTS
 from agents.runs.journal import is_tools_word
 from agents.runs.models import Relation, Run, RunState, Session, Step, StepKind
-from agents.runs.past import turns_of
+from agents.runs.past import line_of
 from foundation.access.guards import RefusedError
 from foundation.access.models import permissions_on
 from foundation.access.roles import Permission
@@ -140,7 +140,8 @@ def note_reading(*, actor: Actor, kind: str, things: Iterable[UUID]) -> None:
 
 
 def _reads_turns(actor: Actor, session: Session) -> bool:
-    turns = [run.pk for run in turns_of(session.pk, light=True)]
+    # A copy of a session has the memory and the files of the one that it was made from.
+    turns = [run.pk for run in line_of(session.pk)]
     return all(reading.is_auditor for reading in readings_of(actor, turns).values())
 
 

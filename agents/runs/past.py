@@ -37,6 +37,16 @@ def turns_of(session: UUID, using: str = "default", *, light: bool = False) -> l
     return list(rows.defer("input", "output") if light else rows)
 
 
+def line_of(session: UUID) -> list[Run]:
+    """The turns of a session; and behind a copy of another one, what that had up to the run that was copied."""
+    turns = turns_of(session, light=True)
+    first = turns[0] if turns else None
+    if first is None or first.former_id is None or first.relation not in _APART:
+        return turns
+    former = Run.objects.only("session_id", "created_at").get(pk=first.former_id)
+    return [*(one for one in line_of(former.session_id) if one.created_at <= former.created_at), *turns]
+
+
 def past_of(run: Run, own: Iterable[Step] = (), using: str = "default") -> Past:
     """What is before a run; `own` are its steps so far.
 
