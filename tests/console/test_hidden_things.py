@@ -7,6 +7,8 @@ import pytest
 
 from agents.registry.models import Agent
 from agents.registry.services import NO_SPONSOR, create_agent
+from agents.runs.models import Session
+from agents.runs.sessions import open_session
 from foundation.access.custom_roles import create_role
 from foundation.access.services import grant
 from foundation.identity.models import Principal
@@ -19,6 +21,7 @@ from tests.console.pages import Visit
 from tests.foundation.api.world import Api, World
 
 NAME = "Merger with Acme"
+EMPTY: dict[str, Any] = {"items": [], "next": None}
 
 
 @dataclass
@@ -144,3 +147,13 @@ def test_an_act_is_tried_of_agents_that_one_may_see(closed: Closed) -> None:
     unknown = closed.told("POST", "/policies/try", body | {"agent": "nobody"})
     assert unknown[0] == 404
     assert closed.told("POST", "/policies/try", body | {"agent": "merger"}) == unknown
+
+
+def test_a_filter_does_not_tell_what_there_is(closed: Closed) -> None:
+    with tenant(closed.world.organisation.id):
+        session = open_session(actor=closed.world.shell, agent=Agent.objects.get(pk=closed.world.things["agents"]))
+        Session.objects.filter(pk=session.pk).update(agent=closed.agent, target=closed.agent.target)
+    for path, hidden in (("/runs?agent=", closed.agent.id), ("/sessions?agent=", closed.agent.id),
+                         ("/artifacts?session=", session.id), ("/agents?team=", closed.team.id)):  # fmt: skip
+        unknown, known = closed.api.get(f"{path}{uuid7()}"), closed.api.get(f"{path}{hidden}")
+        assert (unknown.status_code, unknown.json()) == (known.status_code, known.json()) == (200, EMPTY), path
