@@ -1,7 +1,7 @@
 """Doing what was admitted: the calls to models and tools, outside any transaction."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from agents.tools.models import Tool, ToolState
 from agents.tools.port import ConnectorKind, ToolOutput, ToolRefusedError, ToolRequest, ToolUncertainError
 from foundation.audit.plain import plain, plain_text
 from foundation.digests import canonical
+from foundation.inputs import MOST_LEVELS, is_too_deep
 from foundation.keys import KeyUnusableError
 from foundation.secrets.redaction import REDACTED
 from foundation.secrets.sealing import UnsealError, unseal
@@ -32,7 +33,6 @@ log = structlog.get_logger(__name__)
 MAX_DEPTH = 5
 MAX_ERROR = 2_000  # characters of a tool's own words on its failure
 _LONGEST_NAME = 160  # characters; the columns of steps and decisions
-MOST_LEVELS = 100  # of lists and objects in one another: what writes the journal bears some 250
 MAX_OUTPUT = 64 * 1024  # characters of a tool's answer that a journal keeps and a model sees
 
 
@@ -102,7 +102,7 @@ def arguments_of(call: dict[str, Any]) -> tuple[dict[str, Any], str]:
         return {}, "The arguments are not JSON, or hold numbers that are too large."
     if b"\\u0000" in text:
         return {}, "The arguments hold a NUL character."
-    if _is_too_deep(arguments):
+    if is_too_deep(arguments):
         return {}, f"The arguments have more than {MOST_LEVELS} levels of lists and objects in one another."
     return (arguments, "") if isinstance(arguments, dict) else ({}, "The arguments are not a JSON object.")
 
@@ -132,24 +132,9 @@ def _own_problem(work: Work, own: Builtin, arguments: dict[str, Any]) -> str:
 
 
 def _shallow(value: Any) -> Any:
-    if _is_too_deep(value):
+    if is_too_deep(value):
         raise ValueError
     return value
-
-
-def _is_too_deep(value: Any) -> bool:
-    level = [value]
-    for _ in range(MOST_LEVELS + 1):
-        level = [inner for one in level for inner in _within(one)]
-        if not level:
-            return False
-    return True
-
-
-def _within(value: Any) -> Iterable[Any]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
 
 
 def delegation_problem(work: Work, slug: str) -> str:

@@ -119,9 +119,12 @@ def _input(run: Run, text: str) -> Any:
     if isinstance(run.input, str):
         return text
     try:
-        return json.loads(text)
-    except ValueError:
-        raise InvalidError("This run's input is JSON: write a JSON object.", "input") from None
+        given = json.loads(text)
+    except (ValueError, RecursionError):
+        given = None
+    if not isinstance(given, dict):
+        raise InvalidError("This run's input is JSON: write a JSON object.", "input")
+    return given
 
 
 class Replay(MakesRun):

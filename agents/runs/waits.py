@@ -20,7 +20,7 @@ from foundation.api.signatures import check
 from foundation.audit.plain import plain
 from foundation.audit.record import entry, record
 from foundation.errors import ConflictError, InvalidError
-from foundation.inputs import checked_json
+from foundation.inputs import MOST_LEVELS, checked_json, is_too_deep
 from foundation.instants import database_now
 from foundation.secrets.sealing import unseal
 
@@ -126,9 +126,12 @@ def wake_for_budget(scope: UUID) -> None:
 
 def _payload(body: bytes) -> Any:
     try:
-        return plain(json.loads(body or b"null"), fractions=True)
+        given = json.loads(body or b"null")
     except (ValueError, RecursionError) as error:
         raise InvalidError("The body is not JSON.") from error
+    if is_too_deep(given):
+        raise InvalidError(f"The body has more than {MOST_LEVELS} levels of lists and objects in one another.")
+    return plain(given, fractions=True)
 
 
 def _wake(run: UUID, waits_on: UUID) -> None:

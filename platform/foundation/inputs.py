@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -66,10 +67,15 @@ def checked_number(value: int, lowest: int, highest: int, field: str) -> int:
 
 
 _HUGE = 10**308
+MOST_LEVELS = 100  # of lists and objects in one another: what reads and writes JSON bears some hundreds
 
 
 def checked_json(value: Any, largest: int, field: str) -> Any:
     """Values that are JSON, of at most so many bytes."""
+    if is_too_deep(value):
+        raise InvalidError(
+            f"The {field} has more than {MOST_LEVELS} levels of lists and objects in one another.", field
+        )
     try:
         written = json.dumps(value, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -91,3 +97,19 @@ def _has_huge(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return any(map(_has_huge, value))
     return isinstance(value, int) and abs(value) > _HUGE
+
+
+def is_too_deep(value: Any) -> bool:
+    """Whether a JSON value has more than MOST_LEVELS levels of lists and objects in one another."""
+    level = [value]
+    for _ in range(MOST_LEVELS + 1):
+        level = [inner for one in level for inner in _within(one)]
+        if not level:
+            return False
+    return True
+
+
+def _within(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list | tuple) else ()
