@@ -17,7 +17,7 @@ _APART = (Relation.FORK, Relation.REPLAY)
 class Past:
     """`units` from the oldest on; `summary` stands for all up to `summed_up`, and nothing up to `left_out` is shown.
 
-    `label` is the join of all.
+    `label` is the join of all. `scale` is by what the model `counted_by` has reported last.
     """
 
     units: list[Unit] = field(default_factory=list)
@@ -25,6 +25,7 @@ class Past:
     summed_up: Place | None = None
     left_out: Place | None = None
     scale: float = 1.0
+    counted_by: str = ""
     label: Label = field(default_factory=lambda: join([]))
 
 
@@ -77,7 +78,8 @@ def past_of(run: Run, own: Iterable[Step] = (), using: str = "default") -> Past:
         place = Place(run.id if summary.run_id in {one.id for one in line} else summary.run_id, summary.number)
     return Past(
         units, summary, place, left_out,
-        scale_of(last.input.get("counted", 0), last.usage.get("input_tokens")) if last else 1.0, join(labels),
+        scale_of(last.input.get("counted", 0), last.usage.get("input_tokens")) if last else 1.0,
+        last.name if last else "", join(labels),
     )  # fmt: skip
 
 
