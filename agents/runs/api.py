@@ -57,7 +57,9 @@ class RunEndpoints(ControlEndpoints, BodyEndpoints, Read):
     rows = Run.objects.select_related("agent", "version")
     shape = RunShape
     permission = Permission.RUN_VIEW
-    filterset_fields = ["agent", "session", "state", "parent", "root_id", "waits_for", "submission"]
+    filterset_fields = [
+        "agent", "session", "state", "parent", "root_id", "waits_for", "submission", "former", "relation",
+    ]  # fmt: skip
 
     @operation("Show one {noun}", answer=WholeRunShape)
     def retrieve(self, _values: Any) -> Run:
