@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -71,7 +72,7 @@ MOST_LEVELS = 100  # of lists and objects in one another: what reads and writes 
 
 
 def checked_json(value: Any, largest: int, field: str) -> Any:
-    """Values that are JSON, of at most so many bytes."""
+    """Values that are JSON, of at most so many bytes, also where the digits of each number are written out."""
     if is_too_deep(value):
         raise InvalidError(
             f"The {field} has more than {MOST_LEVELS} levels of lists and objects in one another.", field
@@ -85,7 +86,7 @@ def checked_json(value: Any, largest: int, field: str) -> Any:
     whole = json.dumps(value, ensure_ascii=False)
     if plain_text(whole) != whole:
         raise InvalidError(f"There is half a character (a lone surrogate) in the {field}: take it out.", field)
-    if len(written) > largest or "\\u0000" in written:
+    if len(written) + _folded(value) > largest or "\\u0000" in written:
         raise InvalidError(f"The {field} exceed {largest} bytes or hold a NUL character: make them smaller.", field)
     return value
 
@@ -97,6 +98,14 @@ def _has_huge(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return any(map(_has_huge, value))
     return isinstance(value, int) and abs(value) > _HUGE
+
+
+def _folded(value: Any) -> int:
+    """How many digits more its numbers have than were written: the database gives them back without exponents."""
+    if isinstance(value, float):
+        text = repr(value)
+        return len(format(Decimal(text), "f")) - len(text) if "e" in text else 0
+    return sum(map(_folded, _within(value)))
 
 
 def is_too_deep(value: Any) -> bool:
