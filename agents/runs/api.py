@@ -17,7 +17,7 @@ from foundation.api.operations import operation, verb
 from foundation.api.paging import NumberPagination
 from foundation.api.serializers import Body, Reason
 from foundation.api.viewsets import Read
-from foundation.errors import ConflictError, InvalidError
+from foundation.errors import InvalidError
 from foundation.instants import database_now
 
 RESERVED_KEYS = ("schedule:", "trigger:")  # who takes one of these could take a moment, or a delivery, away
@@ -77,11 +77,8 @@ class RunEndpoints(ControlEndpoints, BodyEndpoints, Read):
             raise InvalidError("Say which agent, or which session goes on.", field="agent")
         agent = self.find(Agent.objects.all(), name) if name else session.agent
         delegation = delegation_named(self.actor, values.pop("delegation"))
-        run = start_run(actor=self.actor, agent=agent, source="api", submission=key, session=session,
-                        delegation=delegation, **values)  # fmt: skip
-        if key and (run.agent_id != agent.id or run.input != values["input"]):
-            raise ConflictError("This Idempotency-Key has started another run: take a new one for a new run.")
-        return run
+        return start_run(actor=self.actor, agent=agent, source="api", submission=key, session=session,
+                         delegation=delegation, **values)  # fmt: skip
 
     @verb("post", "cancel", "Cancel a run", Permission.RUN_CONTROL, body=Reason, answer=WholeRunShape)
     def cancel(self, values: Any) -> Run:

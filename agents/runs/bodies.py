@@ -2,8 +2,8 @@
 
 Bodies are a run's input and output, the input, the output and a tool's own error of its steps, what a session keeps,
 what people and programs answered it. Whoever holds `audit.read_bodies` on the run's agent reads all of them. Whoever
-started a run reads its input and its answer, if it was not made from somebody else's, nor by what a stranger sent to a
-trigger. Everything else is metadata.
+started a run reads its input and its answer, as far as they are their own (`agents.runs.ownership`). Everything else is
+metadata.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -16,8 +16,9 @@ from django.db import connection, transaction
 
 from agents.runs.event_kinds import EVENT_FACTS
 from agents.runs.journal import is_tools_word
-from agents.runs.models import Relation, Run, RunState, Session, Step, StepKind
-from agents.runs.past import turns_of
+from agents.runs.models import Run, RunState, Session, Step, StepKind
+from agents.runs.ownership import owned
+from agents.runs.past import line_of
 from foundation.access.guards import RefusedError
 from foundation.access.models import permissions_on
 from foundation.access.roles import Permission
@@ -28,9 +29,7 @@ from foundation.audit.record import entry, record
 from foundation.instants import database_now
 
 ONCE_IN = timedelta(hours=1)
-TRIGGERED = "trigger"  # the source of runs that somebody outside has started, by what they sent
 _READ = Permission.AUDIT_READ_BODIES
-_LINE = ("pk", "requester_id", "former_id", "parent_id", "relation", "source", "organisation_id")
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 
 
@@ -75,11 +74,9 @@ class Reading:
 
 def readings_of(actor: Actor, runs: Collection[UUID], other: Permission | None = None) -> dict[UUID, Reading]:
     """What an actor reads of each of these runs, without a word in the record; `other` as in Reading."""
-    rows = Run.objects.filter(pk__in=runs)
     audited = _holding(actor, _READ, runs)
     also = _holding(actor, other, runs) if other else frozenset()
-    own = rows.filter(requester_id=actor.principal, parent=None) if actor.principal else rows.none()
-    known = {run.pk: _own(run) for run in own.only(*_LINE)}
+    known = owned(actor.principal, runs) if actor.principal else {}
     return {
         run: Reading(run in audited, *known.get(run, (False, False)), holds_other=run in also) for run in runs
     }  # fmt: skip
@@ -140,7 +137,8 @@ def note_reading(*, actor: Actor, kind: str, things: Iterable[UUID]) -> None:
 
 
 def _reads_turns(actor: Actor, session: Session) -> bool:
-    turns = [run.pk for run in turns_of(session.pk, light=True)]
+    # A copy of a session has the memory and the files of the one that it was made from.
+    turns = [run.pk for run in line_of(session.pk)]
     return all(reading.is_auditor for reading in readings_of(actor, turns).values())
 
 
@@ -166,17 +164,3 @@ def _names(kind: str, things: Collection[UUID]) -> dict[UUID, str]:
 def _holding(actor: Actor, permission: Permission, runs: Collection[UUID]) -> frozenset[UUID]:
     held = Run.objects.filter(pk__in=runs).permitted(actor, permission)
     return frozenset(held.values_list("pk", flat=True))
-
-
-def _own(run: Run) -> tuple[bool, bool]:
-    """Whether the input and the answer of a run are its requester's own: not if it goes back to somebody else's run."""
-    here, input_is_own = run, run.relation != Relation.HANDOVER
-    if run.source == TRIGGERED:
-        return False, False
-    while here.former_id is not None:
-        here = Run.objects.only(*_LINE).get(pk=here.former_id)
-        # What an agent that handed over wrote to the next one is no person's own, in copies neither.
-        input_is_own &= here.relation != Relation.HANDOVER
-        if here.requester_id != run.requester_id or here.parent_id is not None or here.source == TRIGGERED:
-            return False, False
-    return input_is_own, True

@@ -25,7 +25,7 @@ def create_child(cursor: Cursor, work: Work, step: StepRow, action: Action) -> U
     run, label = work.run, work.label.as_json()
     session = Session.objects.using(ENGINE).create(
         organisation_id=run.organisation_id, agent=agent, version=version, target_id=agent.target_id,
-        counterpart=work.agent.name, label=label,
+        counterpart=work.agent.name, label=label, turns=1,
     )  # fmt: skip
     identifier = _create(
         work, agent, version, session, parent=run, root_id=run.root_id, source="delegation",

@@ -129,7 +129,8 @@ def _open(work: Work) -> Window:
         # The session's label holds all this already; but a fork may look back into another session.
         work.label = work.label.join(past.label)
     window.add(past.units)
-    window.own, window.scale = len(past.units), past.scale
+    # Another model may make more tokens of the same bytes.
+    window.own, window.scale = len(past.units), past.scale if past.counted_by == work.model.slug else 1.0
     window.summary, window.lead = past.summary, lead_of(work, past.summary)
     _take(work, window)
     last = measured(work.steps)

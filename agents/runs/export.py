@@ -3,8 +3,7 @@
 from typing import Any
 
 from agents.runs.items import Item, items_of
-from agents.runs.models import Artifact, Session, Summary
-from agents.runs.past import turns_of
+from agents.runs.models import Artifact, Run, Session, Summary
 from foundation.audit.plain import instant
 
 FORMAT = "remit.session.v1"
@@ -13,6 +12,7 @@ FORMAT = "remit.session.v1"
 def exported(session: Session) -> dict[str, Any]:
     """The document."""
     found = Session.objects.select_related("agent", "version").get(pk=session.pk)
+    turns = Run.objects.filter(session=found).select_related("agent", "version").order_by("created_at", "id")
     return {
         "format": FORMAT,
         "session": {
@@ -23,9 +23,10 @@ def exported(session: Session) -> dict[str, Any]:
         },
         "memory": found.memory,
         "runs": [
-            {"id": str(run.pk), "title": run.title, "state": run.state, "source": run.source, "output": run.output,
+            {"id": str(run.pk), "title": run.title, "agent": run.agent.slug, "version": run.version.number,
+             "version_hash": run.version.content_hash, "state": run.state, "source": run.source, "output": run.output,
              "failure": run.failure, "cost": run.cost, "currency": run.currency,
-             "created_at": instant(run.created_at)} for run in turns_of(found.pk)
+             "created_at": instant(run.created_at)} for run in turns
         ],
         "items": [item_as_json(item) for item in items_of(found)],
         "summaries": [

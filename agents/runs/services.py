@@ -43,14 +43,14 @@ def start_run(
     refuse_agent(actor)
     if delegation is not None:
         check_delegation(actor, agent, delegation)
-    if session is not None:
-        session = _continued(session, agent, version)
+    if (given := session) is not None:
+        session = _continued(given, agent, version)
         version = session.version
     if submission:
         # After the session is locked: whoever submitted the same at this moment has committed by now.
         former = Run.objects.filter(organisation_id=agent.organisation_id, submission=submission).first()
         if former is not None:
-            return _same(former, actor, agent, input)
+            return _same(former, actor, agent, input, session, delegation)
     if session is not None:
         _refuse_busy(session)
     version = version or agent.serving
@@ -85,7 +85,8 @@ def start_run(
             )  # fmt: skip
     except IntegrityError:
         # Somebody else submitted the same at this moment: theirs is the run.
-        return _same(Run.objects.get(organisation=organisation, submission=submission), actor, agent, input)
+        former = Run.objects.get(organisation=organisation, submission=submission)
+        return _same(former, actor, agent, input, given, delegation)
     Event.objects.create(run_id=run.id, number=1, organisation=organisation, kind="run.queued", data={})
     record(
         entry(actor, "run.start", target_kind="run", target_id=run.id, target_name=run.title, run=run.id,
@@ -127,9 +128,15 @@ def _begin_turn(session: Session, asked: Label) -> None:
     Session.objects.filter(pk=session.pk).update(label=seen.join(asked).as_json(), turns=begun + 1)
 
 
-def _same(former: Run, actor: Actor, agent: Agent, given: str | dict[str, Any]) -> Run:
+def _same(
+    former: Run, actor: Actor, agent: Agent, given: str | dict[str, Any], session: Session | None,
+    delegation: DelegationGrant | None,
+) -> Run:  # fmt: skip
     # Whoever else sends the same is not told that it is the same: the input is not theirs to read.
-    if former.requester_id != actor.principal or former.agent_id != agent.id or former.input != given:
+    # A session may have been handed over since: its agent is then another one.
+    here = former.session_id == session.pk if session is not None else former.agent_id == agent.id
+    asked = (actor.principal, given, delegation.pk if delegation else None)
+    if not here or (former.requester_id, former.input, former.delegation_id) != asked:
         raise ConflictError("Something else was submitted under this key: use another one.")
     return former
 

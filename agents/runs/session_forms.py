@@ -48,7 +48,7 @@ class MemoryForm(forms.Form):
         text: str = self.cleaned_data["value"]
         try:
             return json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return text
 
 

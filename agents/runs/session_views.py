@@ -12,6 +12,7 @@ from agents.runs.files import newest
 from agents.runs.models import ENDED, Run, Session, SessionState, Summary
 from agents.runs.session_forms import ContinueForm, FileForm, MemoryForm
 from agents.runs.turns import turns_of
+from foundation.access.guards import RefusedError
 from foundation.access.models import PermittedQuerySet
 from foundation.access.roles import Permission
 from foundation.web.components.controls import Choice
@@ -108,7 +109,7 @@ class SessionPage(Page):
                 "continue_form": ContinueForm(auto_id="continue_%s"),
                 "memory_form": MemoryForm(auto_id="memory_%s"),
                 "file_form": FileForm(auto_id="file_%s"),
-                "why_not_read": self.why_not(Permission.AUDIT_READ_BODIES, session.target_id),
+                "why_not_read": "" if reading.is_auditor else str(RefusedError(Permission.AUDIT_READ_BODIES)),
                 "why_not_start": self._why_not_start(session, busy),
                 "why_not_control": self._why_not(session, Permission.RUN_CONTROL),
                 "why_not_move": self._why_not(session, Permission.AGENT_MANAGE),

@@ -36,11 +36,12 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One run of the session, and what came in."""
+    """One run of the session, and what came in; `earlier` is how many of its steps are too many to be shown."""
 
     run: Run
     came_in: Any
     said: Sequence[Said]
+    earlier: int
 
 
 def turns_of(actor: Actor, session: Session, before: UUID | None = None) -> tuple[list[Turn], UUID | None]:
@@ -64,8 +65,9 @@ def turns_of(actor: Actor, session: Session, before: UUID | None = None) -> tupl
     turns = []
     for run in shown:
         reading = readings[run.id]
-        said = _said(run, reading, steps.get(run.id, []), summaries.get(run.id, []))
-        turns.append(Turn(run, reading.input(run.input), list(said)))
+        here = steps.get(run.id, [])
+        said = _said(run, reading, here, summaries.get(run.id, []))
+        turns.append(Turn(run, reading.input(run.input), list(said), max(run.steps_written - len(here), 0)))
     return turns, older
 
 

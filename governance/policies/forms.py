@@ -49,6 +49,8 @@ class TryForm(forms.Form):
             value = json.loads(self.cleaned_data["arguments"])
         except json.JSONDecodeError as error:
             raise forms.ValidationError(f"This is no JSON (line {error.lineno}: {error.msg}).") from None
+        except RecursionError:
+            raise forms.ValidationError("It is nested too deeply: make it flatter.") from None
         if not isinstance(value, dict):
             raise forms.ValidationError("Write an object: {…}.")
         return value

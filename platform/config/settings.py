@@ -151,7 +151,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_PAGINATION_CLASS": "foundation.api.paging.KeysetPagination",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_FILTER_BACKENDS": ["foundation.api.filters.Filters"],
+    "DEFAULT_FILTER_BACKENDS": ["foundation.api.filters.FilterBackend"],
     "EXCEPTION_HANDLER": "foundation.api.errors.handle",
     "UNAUTHENTICATED_USER": None,
 }

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from foundation.audit.plain import plain_text
 from foundation.errors import InvalidError
 
 MOST_LEVELS = 100  # of lists and objects in one another: what writes the journal bears some 250
+_HUGE = 10**308
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
@@ -83,14 +85,12 @@ def _within(value: Any) -> Iterable[Any]:
     return value if isinstance(value, list | tuple) else ()
 
 
-_HUGE = 10**308
-
-
 def checked_json(value: Any, largest: int, field: str) -> Any:
-    """Values that are JSON, of at most so many bytes."""
+    """Values that are JSON, of at most so many bytes, also where the digits of each number are written out."""
     if is_too_deep(value):
-        said = f"The {field} have more than {MOST_LEVELS} levels of lists and objects in one another: flatten them."
-        raise InvalidError(said, field)
+        raise InvalidError(
+            f"The {field} has more than {MOST_LEVELS} levels of lists and objects in one another.", field
+        )
     try:
         written = json.dumps(value, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -100,7 +100,7 @@ def checked_json(value: Any, largest: int, field: str) -> Any:
     whole = json.dumps(value, ensure_ascii=False)
     if plain_text(whole) != whole:
         raise InvalidError(f"There is half a character (a lone surrogate) in the {field}: take it out.", field)
-    if len(written) > largest or "\\u0000" in written:
+    if len(written) + _folded(value) > largest or "\\u0000" in written:
         raise InvalidError(f"The {field} exceed {largest} bytes or hold a NUL character: make them smaller.", field)
     return value
 
@@ -112,3 +112,11 @@ def _has_huge(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return any(map(_has_huge, value))
     return isinstance(value, int) and abs(value) > _HUGE
+
+
+def _folded(value: Any) -> int:
+    """How many digits more its numbers have than were written: the database gives them back without exponents."""
+    if isinstance(value, float):
+        text = repr(value)
+        return len(format(Decimal(text), "f")) - len(text) if "e" in text else 0
+    return sum(map(_folded, _within(value)))

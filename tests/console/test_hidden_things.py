@@ -7,6 +7,8 @@ import pytest
 
 from agents.registry.models import Agent
 from agents.registry.services import NO_SPONSOR, create_agent
+from agents.runs.models import Session
+from agents.runs.sessions import open_session
 from foundation.access.custom_roles import create_role
 from foundation.access.services import grant
 from foundation.identity.models import Principal
@@ -19,6 +21,7 @@ from tests.console.pages import Visit
 from tests.foundation.api.world import Api, World
 
 NAME = "Merger with Acme"
+EMPTY: dict[str, Any] = {"items": [], "next": None}
 
 
 @dataclass
@@ -156,3 +159,13 @@ def test_a_list_of_what_belongs_to_a_hidden_agent_is_that_of_none(closed: Closed
 def test_what_a_list_is_narrowed_by_must_be_an_id(closed: Closed) -> None:
     answer = closed.api.get("/runs?agent=merger")
     assert (answer.status_code, list(answer.json()["errors"])) == (400, ["agent"])
+
+
+def test_a_filter_does_not_tell_what_there_is(closed: Closed) -> None:
+    with tenant(closed.world.organisation.id):
+        session = open_session(actor=closed.world.shell, agent=Agent.objects.get(pk=closed.world.things["agents"]))
+        Session.objects.filter(pk=session.pk).update(agent=closed.agent, target=closed.agent.target)
+    for path, hidden in (("/runs?agent=", closed.agent.id), ("/sessions?agent=", closed.agent.id),
+                         ("/artifacts?session=", session.id), ("/agents?team=", closed.team.id)):  # fmt: skip
+        unknown, known = closed.api.get(f"{path}{uuid7()}"), closed.api.get(f"{path}{hidden}")
+        assert (unknown.status_code, unknown.json()) == (known.status_code, known.json()) == (200, EMPTY), path

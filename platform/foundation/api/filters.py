@@ -1,23 +1,25 @@
-"""What a list is narrowed by: an id is an id, whether or not there is such a thing, and whoever may see it."""
+"""Filters of lists. One that names a row by its id compares ids, and says nothing of whether there is such a row."""
 
-from typing import Any, ClassVar
+from typing import Any
 
-from django.db import models
-from django_filters import UUIDFilter
+from django.db.models import ForeignKey, UUIDField
+from django_filters.filters import Filter, UUIDFilter
 from django_filters.rest_framework import DjangoFilterBackend, FilterSet
 
 
-class Narrowing(FilterSet):  # type: ignore[misc]  # the package has no types
-    """Filters made of `filterset_fields`.
+class Filters(FilterSet):  # type: ignore[misc]  # theirs
+    """Those that are made of `filterset_fields`."""
 
-    An id of another row is compared, not looked for: else an unknown one would be told apart from a hidden one.
-    """
+    @classmethod
+    def filter_for_lookup(cls, field: Any, lookup_type: str) -> tuple[type[Filter] | None, dict[str, Any]]:
+        """An id where another row is named: a choice among rows would refuse what is not there, and so tell it."""
+        if isinstance(field, ForeignKey) and lookup_type == "exact" and isinstance(field.target_field, UUIDField):
+            return UUIDFilter, {}
+        found: tuple[type[Filter] | None, dict[str, Any]] = super().filter_for_lookup(field, lookup_type)
+        return found
 
-    class Meta:
-        filter_overrides: ClassVar[dict[Any, Any]] = {models.ForeignKey: {"filter_class": UUIDFilter}}
 
+class FilterBackend(DjangoFilterBackend):  # type: ignore[misc]  # theirs
+    """The filters above."""
 
-class Filters(DjangoFilterBackend):  # type: ignore[misc]  # the package has no types
-    """Narrows the rows of a list by the parameters of the address."""
-
-    filterset_base = Narrowing
+    filterset_base = Filters

@@ -76,6 +76,9 @@ def test_a_run_is_retried_and_replayed_when_it_has_ended(world: World) -> None:
     replayed = api.post(f"/runs/{run}/replay")
     assert (replayed.status_code, replayed.json()["stubs_tools"]) == (201, True)
     assert api.post(f"/runs/{run}/replay", {"version": 9}).status_code == 400
+    made = [retried.json()["id"], replayed.json()["id"]]
+    assert [one["id"] for one in api.get(f"/runs?former={run}").json()["items"]] == made[::-1]
+    assert [one["id"] for one in api.get(f"/runs?former={run}&relation=replay").json()["items"]] == made[1:]
 
 
 def test_a_trace_has_a_hash_and_two_runs_are_compared(world: World) -> None:

@@ -3,10 +3,11 @@
 import json
 from typing import Any
 
-from agents.runs.bodies import TRIGGERED, Reading, read_run, readings_of
+from agents.runs.bodies import Reading, read_run, readings_of
 from agents.runs.control import fork_run
 from agents.runs.event_kinds import EVENT_FACTS
 from agents.runs.models import Event, InputRequest, Run
+from agents.runs.ownership import TRIGGERED
 from agents.runs.services import start_run
 from agents.runs.waits import answer_question
 from foundation.access.services import grant

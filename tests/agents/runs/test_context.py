@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from agents.catalogue.services import add_language_model, set_price
 from agents.labels import Integrity, Label
 from agents.registry.models import Agent
 from agents.registry.services import publish_version, serve_version
@@ -156,6 +157,35 @@ def test_a_run_sums_up_its_own_older_rounds(house: Any, talker: Talker, say: Any
         assert calls == [one["call_id"] for one in items if one.get("type") == "function_call_output"]
 
 
+@pytest.mark.parametrize("truncation", ["compact", "drop"])
+def test_what_a_run_was_asked_that_cut_its_own_rounds_is_shown_to_the_next(
+    house: Any, talker: Talker, say: Any, call: Any, truncation: str
+) -> None:
+    serve(house, truncation)
+    real, rounds = talker.answer, []
+
+    def answer(request: dict[str, Any]) -> Any:
+        if request["instructions"] == compaction.INSTRUCTIONS:
+            return real(request)
+        rounds.append(request["input"])
+        return call("witness.read", note=f"{len(rounds)} {LONG}") if len(rounds) < 5 else say("Done.")
+
+    house.model.answer = answer
+    with house.in_tenant():
+        session = open_session(actor=house.owner, agent=house.agent)
+    run = house.run(start(house, session, "Read it all."))
+    assert run.state == RunState.SUCCEEDED, run.failure
+    house.model.answer = lambda _: say("Yes.")
+    again = house.run(start(house, session, "Once more?"))
+    assert again.state == RunState.SUCCEEDED, again.failure
+    seen = house.model.asked[-1]["input"]
+    assert seen[0]["content"].endswith("Read it all."), "what was asked stands before what was done"
+    assert seen[-1]["content"] == "Once more?"
+    calls = [one["call_id"] for one in seen if one.get("type") == "function_call"]
+    assert calls == [one["call_id"] for one in seen if one.get("type") == "function_call_output"]
+    assert 0 < len(calls) < 4, "the oldest rounds are left out"
+
+
 @pytest.mark.parametrize("answer", ["", LONG * 9])
 def test_a_summary_that_is_none_falls_back_to_leaving_out(house: Any, talker: Talker, answer: str) -> None:
     serve(house, "compact")
@@ -247,6 +277,28 @@ def test_what_the_endpoint_counts_is_believed(house: Any, talker: Talker, monkey
     _, runs = talk(house, 3)
     # The endpoint reports 100 tokens where the bound was more than 800: a quarter of the bytes is counted from then on.
     assert {run.state for run in runs} == {"succeeded"}
+
+
+def test_what_another_models_endpoint_has_counted_is_not(house: Any, talker: Talker, monkeypatch: Any) -> None:
+    monkeypatch.undo()
+    serve(house, "compact")
+    session, runs = talk(house, 4)
+    assert {run.state for run in runs} == {"succeeded"}
+    assert talker.summed_up == []
+    with house.in_tenant():
+        provider = house.language_model.provider
+        house.language_model = add_language_model(
+            actor=house.owner, provider=provider, slug="other", name="Other", wire_name="other", context_window=8_000,
+            max_output=100,
+        )  # fmt: skip
+        set_price(actor=house.owner, language_model=house.language_model, currency="EUR", input_per_million=1_000_000,
+                  output_per_million=1_000_000)  # fmt: skip
+    serve(house, "compact")
+    with house.in_tenant():
+        move_session(actor=house.owner, session=session, version=house.agent.serving)
+    _, runs = talk(house, 1, session)
+    assert runs[0].state == RunState.SUCCEEDED, runs[0].failure
+    assert talker.summed_up, "it counts bytes until its own endpoint has counted"
 
 
 def test_a_replay_sums_up_as_the_run_did(house: Any, talker: Talker) -> None:

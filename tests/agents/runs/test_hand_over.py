@@ -10,7 +10,7 @@ from agents.runs import calls
 from agents.runs.control import pause_run, resume_run
 from agents.runs.engine import advance
 from agents.runs.models import Relation, Run, RunState, Session, StepKind, StepState, Wait
-from agents.runs.services import cancel_run
+from agents.runs.services import cancel_run, start_run
 from foundation.actors import shell_actor
 from foundation.audit.models import AuditEntry
 from governance.budgets.services import set_budget
@@ -57,6 +57,15 @@ def test_the_run_ends_and_another_begins_in_the_session(house: Any, handed: Any)
     assert (done.state, done.output) == (RunState.SUCCEEDED, {"text": "I went on."}), done.failure
     with house.in_tenant():
         assert AuditEntry.objects.filter(action="run.hand_over", run_id=handed.id).count() == 1
+
+
+def test_what_was_submitted_to_the_session_before_is_still_the_same(house: Any, handed: Any) -> None:
+    with house.in_tenant():
+        session = Session.objects.select_related("agent__serving").get(pk=handed.session_id)
+        Run.objects.filter(pk=handed.pk).update(submission="mail-1")
+        again = start_run(actor=house.owner, agent=session.agent, title="t", input="Please help", session=session,
+                          submission="mail-1")  # fmt: skip
+    assert again.pk == handed.pk
 
 
 def test_power_and_limits_only_narrow(house: Any, handed: Any) -> None:

@@ -2,9 +2,13 @@
 
 from typing import Any
 
+import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from agents.registry.models import Agent
+from agents.registry.services import create_agent
 from agents.runs.models import Artifact, Run, Session, Step
+from foundation.access.services import grant
 from foundation.tenancy.context import tenant
 from tests.console.pages import Visit, visit, world
 from tests.foundation.api.world import World
@@ -109,3 +113,34 @@ def test_it_is_exported_whole(world: World, visit: Visit):
     answer = visit(f"/sessions/{world.things['sessions']}/export.json", "auditor")
     assert answer.json()["session"]["id"] == str(world.things["sessions"])
     assert answer["Content-Disposition"].startswith("attachment")
+
+
+def test_steps_that_are_too_many_to_show_are_counted(world: World, visit: Visit, monkeypatch: pytest.MonkeyPatch):
+    run, path = world.things["runs"], f"/sessions/{world.things['sessions']}/"
+    organisation = world.organisation.id
+    for number in range(2, 5):
+        Step.objects.using("engine").create(run_id=run, number=number, organisation_id=organisation, kind="tool_call",
+                                            state="succeeded", name=f"papers.{number}")  # fmt: skip
+    Run.objects.using("engine").filter(pk=run).update(steps_written=4)
+    assert "earlier steps" not in visit(path, "auditor").content.decode()
+    monkeypatch.setattr("agents.runs.turns.MOST_STEPS", 2)
+    page = visit(path, "auditor").content.decode()
+    assert "2 earlier steps stand on" in page
+    assert "papers.4" in page
+    assert "papers.2" not in page
+
+
+def test_whoever_may_not_read_every_turn_is_offered_no_export(world: World, visit: Visit):
+    path = f"/sessions/{world.things['sessions']}/"
+    assert "export.json" in visit(path, "auditor").content.decode()
+    with tenant(world.organisation.id):
+        other = create_agent(actor=world.shell, team=world.team, slug="other", name="Other", purpose="",
+                             sponsor=world.people["administrator"])  # fmt: skip
+        clerk = Agent.objects.get(slug="clerk")
+        for role in ("auditor", "viewer"):
+            grant(actor=world.shell, principal=world.people["stranger"], role=role, target=clerk.target)
+    assert "export.json" in visit(path, "stranger").content.decode()
+    Run.objects.using("engine").filter(pk=world.things["runs"]).update(agent=other.id, target=other.target_id)
+    page = visit(path, "stranger").content.decode()
+    assert "export.json" not in page
+    assert "This needs the permission audit.read_bodies" in page

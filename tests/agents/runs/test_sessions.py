@@ -146,6 +146,16 @@ def test_the_same_submission_is_the_same_run_though_it_goes_on(house: Any, sessi
         begin(house, session, "b", submission="mail-1")
 
 
+def test_the_same_submission_for_another_session_is_another_one(house: Any, say: Any, session: Session) -> None:
+    house.model.answers = {"worker": [say("x")]}
+    first = house.run(begin(house, session, "a", submission="mail-1"))
+    with house.in_tenant():
+        other = open_session(actor=house.owner, agent=house.agent)
+    with pytest.raises(ConflictError, match="Something else"):
+        begin(house, other, "a", submission="mail-1")
+    assert begin(house, session, "a", submission="mail-1").pk == first.pk
+
+
 def test_a_closed_session_takes_nothing_and_stays_readable(house: Any, say: Any, session: Session) -> None:
     turn(house, session, "a", say("x"))
     with house.in_tenant():
