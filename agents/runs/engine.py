@@ -83,11 +83,16 @@ class _Advance(Repeating):
         going = True
         while going:
             try:
-                going = self._move(next_move(self.work.steps)) if not keeper.is_draining else self.let_go()
+                going = self.let_go() if self._is_to_go else self._move(next_move(self.work.steps))
             except InterruptedRunError:
                 # The next look at the run ends it.
                 going = True
         return self.bells
+
+    @property
+    def _is_to_go(self) -> bool:
+        """Whether the next worker does what comes next. A run that is to end begins nothing, and ends here."""
+        return keeper.is_draining and not (self.work.run.cancel_requested or self.work.is_late)
 
     def _move(self, move: Move) -> bool:
         if (end := self._ending(move)) is not None:
