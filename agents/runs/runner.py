@@ -61,11 +61,6 @@ class Runner:
             self._looks = True
             self._changed.notify_all()
 
-    def has_room(self, patience: float) -> bool:
-        """Wait for a free slot; false if there is none in so many seconds, or if this worker is about to end."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self._busy < self._slots, patience) and not self._stopping
-
     def stop(self, patience: float) -> bool:
         """Take no more; wait for the runs that are being worked on to come to a halt. False if some have not."""
         keeper.is_draining = True
