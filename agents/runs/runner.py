@@ -71,7 +71,9 @@ class Runner:
         log.info("takes no more runs", busy=self._busy)
         with self._changed:
             drained = self._changed.wait_for(lambda: not self._busy, patience)
-        self._presence.stop()
+        if drained:
+            self._presence.stop()
+        # Else its lock is there for as long as the process: the others miss it at once, and take over what it leaves.
         for _ in self._threads:
             self._tasks.put(None)
         return drained
