@@ -1,7 +1,7 @@
 """Doing what was admitted: the calls to models and tools, outside any transaction."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from agents.catalogue.messages import Endpoint, Item, ModelAnswer, ModelRequest
 from agents.labels import Integrity, Label
 from agents.registry.models import AgentState
 from agents.runs.builtins.port import Builtin
+from agents.runs.depth import MOST_LEVELS, is_too_deep
 from agents.runs.fitting import mismatch
 from agents.runs.models import StepKind, StepState
 from agents.runs.moves import DELEGATE
@@ -32,7 +33,6 @@ log = structlog.get_logger(__name__)
 MAX_DEPTH = 5
 MAX_ERROR = 2_000  # characters of a tool's own words on its failure
 _LONGEST_NAME = 160  # characters; the columns of steps and decisions
-MOST_LEVELS = 100  # of lists and objects in one another: what writes the journal bears some 250
 MAX_OUTPUT = 64 * 1024  # characters of a tool's answer that a journal keeps and a model sees
 
 
@@ -102,7 +102,7 @@ def arguments_of(call: dict[str, Any]) -> tuple[dict[str, Any], str]:
         return {}, "The arguments are not JSON, or hold numbers that are too large."
     if b"\\u0000" in text:
         return {}, "The arguments hold a NUL character."
-    if _is_too_deep(arguments):
+    if is_too_deep(arguments):
         return {}, f"The arguments have more than {MOST_LEVELS} levels of lists and objects in one another."
     return (arguments, "") if isinstance(arguments, dict) else ({}, "The arguments are not a JSON object.")
 
@@ -132,24 +132,9 @@ def _own_problem(work: Work, own: Builtin, arguments: dict[str, Any]) -> str:
 
 
 def _shallow(value: Any) -> Any:
-    if _is_too_deep(value):
+    if is_too_deep(value):
         raise ValueError
     return value
-
-
-def _is_too_deep(value: Any) -> bool:
-    level = [value]
-    for _ in range(MOST_LEVELS + 1):
-        level = [inner for one in level for inner in _within(one)]
-        if not level:
-            return False
-    return True
-
-
-def _within(value: Any) -> Iterable[Any]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
 
 
 def delegation_problem(work: Work, slug: str) -> str:

@@ -9,6 +9,7 @@ from django.db import connection, transaction
 
 from agents.runs.builtins.events import secret_context
 from agents.runs.claims import wake
+from agents.runs.depth import MOST_LEVELS, is_too_deep
 from agents.runs.models import ENDED, Callback, InputRequest, InputState, Run
 from agents.runs.questions import answer_problem
 from agents.runs.tasks import ring
@@ -126,9 +127,12 @@ def wake_for_budget(scope: UUID) -> None:
 
 def _payload(body: bytes) -> Any:
     try:
-        return plain(json.loads(body or b"null"), fractions=True)
+        payload = json.loads(body or b"null")
     except (ValueError, RecursionError) as error:
         raise InvalidError("The body is not JSON.") from error
+    if is_too_deep(payload):
+        raise InvalidError(f"The body has more than {MOST_LEVELS} levels of lists and objects in one another.")
+    return plain(payload, fractions=True)
 
 
 def _wake(run: UUID, waits_on: UUID) -> None:

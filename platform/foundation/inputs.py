@@ -72,9 +72,12 @@ def checked_json(value: Any, largest: int, field: str) -> Any:
     """Values that are JSON, of at most so many bytes."""
     try:
         written = json.dumps(value, allow_nan=False)
+        has_huge = _has_huge(value)
     except (TypeError, ValueError) as error:
         raise InvalidError(f"The {field} are no JSON: {error}.", field) from error
-    if _has_huge(value):
+    except RecursionError:
+        raise InvalidError(f"The {field} are nested too deeply: make them flatter.", field) from None
+    if has_huge:
         raise InvalidError(f"A number in the {field} has more than 308 digits: write it as text.", field)
     whole = json.dumps(value, ensure_ascii=False)
     if plain_text(whole) != whole:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.runs import calls
 from agents.runs.builtins.asking import AskPerson
 from agents.runs.builtins.port import Builtin, builtins
+from agents.runs.depth import MOST_LEVELS
 from agents.runs.fitting import mismatch
 from agents.runs.models import RunState, StepState
 from agents.runs.question_forms import form_of
@@ -100,7 +100,7 @@ def nested(levels: int) -> Any:
         asking(required=True), asking(required=[["a"]]), asking(required=[{}]), asking(additionalProperties=3),
         asking(field={"enum": "x"}), asking(field={"enum": [["x"]]}), asking(field={"default": nested(400)}),
         ("remit.wait", {"until": "0001-01-01T00:00:00+23:59"}), ("remit.wait", {"until": "9999-12-31T23:59:59-23:59"}),
-        ("witness.read", {"note": nested(calls.MOST_LEVELS)}), ("witness.read", {"note": nested(400)}),
+        ("witness.read", {"note": nested(MOST_LEVELS)}), ("witness.read", {"note": nested(400)}),
         ("witness.unheard", {"note": nested(900)}),
     ],
 )  # fmt: skip
@@ -131,7 +131,7 @@ def test_a_fault_of_a_built_in_is_a_refusal(house: Any, say: Any, call: Any, equ
     assert "cannot be checked" in house.model.asked[-1]["input"][-1]["output"]
 
 
-@pytest.mark.parametrize("levels", [calls.MOST_LEVELS + 1, 252, 400])
+@pytest.mark.parametrize("levels", [MOST_LEVELS + 1, 252, 400])
 def test_an_answer_of_a_tool_that_is_nested_too_deep_does_not_undo_the_call(
     house: Any, say: Any, call: Any, monkeypatch: Any, levels: int
 ) -> None:
