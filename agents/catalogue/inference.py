@@ -35,7 +35,7 @@ def answer(endpoint: Endpoint, request: ModelRequest) -> ModelAnswer:
     """Call the model once, without retries: they are the engine's, each with a decision of its own."""
     try:
         with (
-            client(timeout=request.timeout, purpose="inference") as transport,
+            client(timeout=request.timeout, longest=request.timeout, purpose="inference") as transport,
             openai.OpenAI(
                 base_url=endpoint.base_url,
                 api_key=endpoint.key or _NO_KEY,

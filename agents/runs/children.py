@@ -11,7 +11,7 @@ from agents.gate import Action
 from agents.registry.models import Agent, AgentVersion
 from agents.runs.claims import wake
 from agents.runs.clock import clock
-from agents.runs.journal import ENGINE, StepOutcome, StepRow
+from agents.runs.journal import ENGINE, StepOutcome, StepRow, release_connection
 from agents.runs.models import ENDED, Event, Relation, Run, RunState, Session, Step, StepState
 from agents.runs.work import Work
 from foundation.audit.record import entry, record
@@ -89,6 +89,7 @@ def _record(cursor: Cursor, work: Work, act: str, run: UUID, agent: Agent, step:
 def outcomes_of(steps: Sequence[Step]) -> list[StepOutcome] | None:
     """What the awaited children answered, in the order of the calls; None while one of them has not ended."""
     outcomes = [child_outcome(step) for step in steps]
+    release_connection()
     ended = [outcome for outcome in outcomes if outcome is not None]
     return ended if len(ended) == len(outcomes) else None
 

@@ -27,8 +27,13 @@ def next_month(now: datetime) -> datetime:
 
 
 def _counts(step: Step) -> bool:
-    return "busy" not in step.usage
+    return "busy" not in step.usage and not _is_copied(step)
 
 
 def _tokens(step: Step) -> int:
-    return (step.usage.get("input_tokens") or 0) + (step.usage.get("output_tokens") or 0)
+    return 0 if _is_copied(step) else (step.usage.get("input_tokens") or 0) + (step.usage.get("output_tokens") or 0)
+
+
+def _is_copied(step: Step) -> bool:
+    """Whether it was another run's, which a fork shares: there it counted."""
+    return "copied" in step.usage

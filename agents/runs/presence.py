@@ -6,6 +6,7 @@ loses its power, a pooler between), the runs' leases run out, which takes longer
 """
 
 import os
+import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -108,5 +109,5 @@ class Presence:
 
 
 def own_name() -> str:
-    """A name of this process on this host."""
-    return f"{os.uname().nodename}:{os.getpid()}"
+    """A name of this process, which no other has or had: a container that begins anew has host and number of before."""
+    return f"{os.uname().nodename}:{os.getpid()}:{secrets.token_hex(3)}"

@@ -61,11 +61,6 @@ class Runner:
             self._looks = True
             self._changed.notify_all()
 
-    def has_room(self, patience: float) -> bool:
-        """Wait for a free slot; false if there is none in so many seconds, or if this worker is about to end."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self._busy < self._slots, patience) and not self._stopping
-
     def stop(self, patience: float) -> bool:
         """Take no more; wait for the runs that are being worked on to come to a halt. False if some have not."""
         keeper.is_draining = True
@@ -76,7 +71,9 @@ class Runner:
         log.info("takes no more runs", busy=self._busy)
         with self._changed:
             drained = self._changed.wait_for(lambda: not self._busy, patience)
-        self._presence.stop()
+        if drained:
+            self._presence.stop()
+        # Else its lock is there for as long as the process: the others miss it at once, and take over what it leaves.
         for _ in self._threads:
             self._tasks.put(None)
         return drained

@@ -65,15 +65,15 @@ def start_run(
     label = asked.as_json()
     organisation = Organisation.objects.get(pk=agent.organisation_id)
     identifier = uuid7()
-    if session is None:
-        session = Session.objects.create(
-            organisation=organisation, agent=agent, version=version, target_id=agent.target_id,
-            counterpart=actor.name, label=label, turns=1,
-        )  # fmt: skip
-    else:
-        _begin_turn(session, asked)
     try:
         with transaction.atomic():
+            if session is None:
+                session = Session.objects.create(
+                    organisation=organisation, agent=agent, version=version, target_id=agent.target_id,
+                    counterpart=actor.name, label=label, turns=1,
+                )  # fmt: skip
+            else:
+                _begin_turn(session, asked)
             run = Run.objects.create(
                 id=identifier, organisation=organisation, session=session, agent=agent, version=version,
                 target_id=agent.target_id, root_id=identifier, requester_id=actor.principal,

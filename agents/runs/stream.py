@@ -127,6 +127,7 @@ class EventStream:
 
     async def _talk(self, scope: Scope, send: Send, opened: Opened) -> None:
         run, after, notices = opened
+        ended = run["ended_at"] is not None
         organisation, identifier = UUID(run["organisation"]), UUID(run["id"])
         await _write(send, b"retry: 2000\n\n")
         asked = said = time.monotonic()
@@ -147,12 +148,14 @@ class EventStream:
                 if lines:
                     await _write(send, b"".join(map(_frame, lines)))
                     after, said = lines[-1].number, now
-                    if lines[-1].kind in ENDS:
-                        return
+                    # A word on a step in doubt may come after the end.
+                    ended = ended or any(line.kind in ENDS for line in lines)
                 elif now - said >= COMMENT:
                     await _write(send, b": still here\n\n")
                     said = now
                 if len(lines) < BATCH:
+                    if ended:
+                        return
                     with suppress(TimeoutError):
                         await asyncio.wait_for(bell.wait(), POLL)
 

@@ -22,17 +22,15 @@ log = structlog.get_logger(__name__)
 
 _PATIENCE = 10.0  # seconds before a run that nobody took is rung again
 _BATCH = 500
-_ROOM = 2.0  # seconds that a bell waits for a free slot before another worker may have it
 
 
 @shared_task(name="agents.runs.tasks.advance_run")
 def advance_run(*runs: str) -> None:
-    """These runs may be ready. A worker without room passes the bell on; of one that ends, the others take notice."""
-    ours = runner(_wake)
-    if ours.has_room(_ROOM):
-        ours.ring(UUID(run) for run in runs)
-    elif not keeper.is_draining:
-        _deliver(runs)
+    """These runs may be ready. No bell waits for a free slot, nor goes round until one is there: ticks come behind it.
+
+    A worker without room looks as soon as it has some; the others look by themselves, every second.
+    """
+    runner(_wake).ring(UUID(run) for run in runs)
 
 
 @shared_task(name="agents.runs.tasks.tick")

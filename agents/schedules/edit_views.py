@@ -67,7 +67,8 @@ class EditsSchedule(FormPage):
 def plan_of(values: Mapping[str, Any]) -> Plan:
     """What the form says."""
     names = ("name", "kind", "input", "expression", "time_zone", "starts_at", "ends_at", "catch_up", "overlap")
-    return Plan(**{name: values[name] for name in names if values.get(name) not in {None, ""}})
+    # Not a set to look in: an input that is an object cannot be looked for there.
+    return Plan(**{name: values[name] for name in names if values.get(name) is not None and values[name] != ""})
 
 
 class NewSchedule(EditsSchedule):

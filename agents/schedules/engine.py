@@ -163,7 +163,7 @@ def _tell(schedule: Schedule, problem: str) -> None:
 
 
 def _spoil(schedule: UUID, organisation: UUID, error: Exception) -> None:
-    """What nobody foresaw: its moment has failed, and it goes on with the next one, if it has one."""
+    """What nobody foresaw: what was due has failed, and it goes on with the next moment, if it has one."""
     said = error.message if isinstance(error, InvalidError) else f"Remit failed ({type(error).__name__}): see the log."
     try:
         with tenant(organisation):
@@ -172,11 +172,11 @@ def _spoil(schedule: UUID, organisation: UUID, error: Exception) -> None:
                 return
             failed = {"state": FiringState.FAILED, "reason": said}
             Firing.objects.filter(schedule=found, state=FiringState.QUEUED).update(**failed)
-            if found.next_at is not None:
+            if found.next_at is not None and found.next_at <= database_now():
                 Firing.objects.get_or_create(
                     organisation_id=organisation, schedule=found, due_at=found.next_at, defaults=failed
                 )
-            found.next_at = _next_of(found)
+                found.next_at = _next_of(found)
             _tell(found, said)
             found.save(update_fields=["next_at", "problem"])
     except Exception:

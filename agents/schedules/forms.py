@@ -85,7 +85,11 @@ class ScheduleForm(forms.Form):
 
 def in_zone(typed: datetime, zone: tzinfo) -> datetime:
     """What was typed (Django took it for UTC) as a moment of a zone's clocks."""
-    return typed.replace(tzinfo=zone).astimezone(UTC)
+    try:
+        return typed.replace(tzinfo=zone).astimezone(UTC)
+    except OverflowError:
+        # Where dates end. It is refused whatever the zone, by whoever looks at moments.
+        return typed
 
 
 class TriggerForm(forms.Form):

@@ -10,8 +10,9 @@ urlpatterns = [
     path("schedules/new", edit_views.NewSchedule.as_view(), name="schedule-new"),
     path("schedules/<uuid:schedule_id>/", views.SchedulePage.as_view(), name="schedule"),
     path("schedules/<uuid:schedule_id>/change", edit_views.ChangeSchedule.as_view(), name="schedule-change"),
+    path("schedules/<uuid:schedule_id>/run/", views.ScheduleRun.as_view(), name="schedule-run"),
     re_path(
-        rf"^schedules/(?P<schedule_id>{UUIDConverter.regex})/(?P<verb>enable|disable|run|delete)/$",
+        rf"^schedules/(?P<schedule_id>{UUIDConverter.regex})/(?P<verb>enable|disable|delete)/$",
         views.ScheduleAct.as_view(),
         name="schedule-act",
     ),

@@ -86,21 +86,31 @@ class SchedulePage(Page):
                 "moments": shown(schedule, moments),
                 "slice": page_of(request, Firing.objects.filter(schedule=schedule).select_related("run"), 20),
                 "why_not": self.why_not(Permission.AGENT_MANAGE, schedule.target_id),
+                "why_not_run": self.why_not(Permission.RUN_START, schedule.target_id),
             }
         )
 
 
+class ScheduleRun(Act):
+    """A run with the schedule's input at once, in the name of who says so."""
+
+    permission = Permission.RUN_START
+
+    def act(self, schedule_id: UUID) -> str:
+        """To the run."""
+        schedule = self.found(Schedule.objects.select_related("agent"), pk=schedule_id)
+        return f"/runs/{run_now(actor=self.actor, schedule=schedule).id}/"
+
+
 class ScheduleAct(Act):
-    """`verb` is enable, disable, run or delete."""
+    """`verb` is enable, disable or delete."""
 
     permission = Permission.AGENT_MANAGE
 
     def act(self, schedule_id: UUID | str, verb: str) -> str:
-        """Back to the schedule, to the run, or to the list."""
+        """Back to the schedule, or to the list."""
         schedule = self.found(Schedule.objects.select_related("agent"), pk=schedule_id)
         reason = self.request.POST.get("reason", "")[:300]
-        if verb == "run":
-            return f"/runs/{run_now(actor=self.actor, schedule=schedule).id}/"
         if verb == "delete":
             delete_schedule(actor=self.actor, schedule=schedule, reason=reason)
             self.say(f"{schedule.name} is deleted. The runs that it started stay.")

@@ -18,7 +18,8 @@ from psycopg_pool import PoolTimeout
 from agents.runs.feed import serving_address
 from config.celery import app
 
-SEEN_WITHIN = 15  # seconds
+SEEN_WITHIN = 15  # seconds, or
+BEATS = 3  # heartbeats of a worker, where these are slower
 PATIENCE = 5.0  # seconds
 Part = dict[str, Any]
 
@@ -78,9 +79,9 @@ def _ask_broker() -> bool:
 
 
 def _seen(kind: str, ages: dict[str, float]) -> Part:
-    age = ages.get(kind)
+    age, patience = ages.get(kind), max(SEEN_WITHIN, BEATS * settings.RUN_HEARTBEAT_SECONDS)
     seen = {} if age is None else {"seen_seconds_ago": round(age, 1)}
-    return _part(kind, ready=age is not None and age <= SEEN_WITHIN) | seen
+    return _part(kind, ready=age is not None and age <= patience) | seen
 
 
 def _part(name: str, *, ready: bool) -> Part:

@@ -163,6 +163,20 @@ def test_it_goes_on_after_the_last_event_that_the_caller_has(listen: Listen, wor
     assert listen(world, **{"Last-Event-ID": "3"}).response.status == 204, "There is nothing to come back for."
 
 
+def test_it_ends_with_a_run_of_which_more_was_told_after_its_end(listen: Listen, world: World) -> None:
+    """A person's word on a step in doubt comes after the end, if it comes late."""
+    run, organisation = world.things["runs"], world.organisation.id
+    for number, kind in enumerate(("step.unknown", "run.succeeded", "step.failed"), 2):
+        happen(run, organisation, number, kind)
+    for last, left in (("0", [b"1", b"2", b"3", b"4"]), ("3", [b"4"])):
+        came = []
+        for line in listen(world, **{"Last-Event-ID": last}).response:
+            assert not line.startswith(b":"), "it stays open for nothing"
+            came += [line[4:].strip()] if line.startswith(b"id: ") else []
+        assert came == left
+    assert listen(world, **{"Last-Event-ID": "4"}).response.status == 204
+
+
 @pytest.mark.parametrize(("role", "status"), [("stranger", 403), ("viewer", 200)])
 def test_the_guard_of_the_run_is_the_guard_of_its_stream(listen: Listen, world: World, role: str, status: int) -> None:
     stream = listen(world, role)

@@ -61,6 +61,15 @@ def test_a_worker_that_was_not_seen_is_named(seen: Any) -> None:
     assert said["parts"]["scheduler"]["ready"] is True
 
 
+def test_a_worker_whose_heart_beats_slowly_is_no_lost_one(seen: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Timings that a worker begins with do not make it look dead between two of its beats."""
+    monkeypatch.setattr(settings, "RUN_HEARTBEAT_SECONDS", 30.0)
+    seen(worker=60, scheduler=2)
+    assert asked("/readyz")[0] == 200
+    seen(worker=100, scheduler=2)
+    assert asked("/readyz")[0] == 503
+
+
 def test_no_database_is_said_and_not_raised(seen: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(settings.DATABASES["default"], "PORT", "1")
     status, said = asked("/readyz")

@@ -81,6 +81,10 @@ class Door(APIView):
                 )
             )  # fmt: skip
             raise
+        except Throttled:
+            # Rightly signed, and only too early.
+            forgive(counted)
+            raise
         forgive(counted)
         answer.headers["Cache-Control"] = "no-store"
         return answer

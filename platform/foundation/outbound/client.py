@@ -23,20 +23,24 @@ def client(
     timeout: float | httpx2.Timeout,
     purpose: str,
     max_bytes: int = MAX_BYTES,
+    longest: float | None = None,
     follow_redirects: bool = True,
     trust: ssl.SSLContext | None = None,
 ) -> httpx2.Client:
     """A client that reaches public addresses, and what `settings.REMIT_OUTBOUND_ALLOW` names as `host:port`.
 
-    `timeout` is in seconds for each of connecting, writing and reading; `purpose` names the caller to the other side;
-    `max_bytes` bounds each answer; `trust` replaces the usual authorities. Proxies of the environment are not used.
-    Raises OutboundRefusedError (not sent) and OutboundLimitError (sent, answer not taken), both httpx2.TransportError.
+    `timeout` is in seconds for each of connecting, writing and reading, `longest` for all that this client does, from
+    now on; `purpose` names the caller to the other side; `max_bytes` bounds each answer; `trust` replaces the usual
+    authorities. Proxies of the environment are not used. Raises OutboundRefusedError (not sent) and OutboundLimitError
+    (sent, answer not taken), both httpx2.TransportError.
     """
     allowance = Allowance.of(settings.REMIT_OUTBOUND_ALLOW)
     trust = trust or _usual_trust()
     guard = _Guard(allowance)
     return httpx2.Client(
-        transport=CheckedTransport(allowance=allowance, trust=trust, max_bytes=max_bytes, limits=_CONNECTIONS),
+        transport=CheckedTransport(
+            allowance=allowance, trust=trust, max_bytes=max_bytes, limits=_CONNECTIONS, longest=longest
+        ),
         trust_env=False,
         timeout=timeout,
         follow_redirects=follow_redirects,

@@ -3,6 +3,7 @@
 import ssl
 import time
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import httpcore2
 import httpx2
@@ -12,14 +13,51 @@ from foundation.outbound.addresses import Allowance, checked_addresses
 from foundation.outbound.errors import OutboundLimitError, OutboundRefusedError
 
 
+class BoundedStream(NetworkStream):
+    """A connection that is good until `deadline` (monotonic seconds): an answer that comes in drops ends there too."""
+
+    def __init__(self, stream: NetworkStream, deadline: float) -> None:
+        self._stream, self._deadline = stream, deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """What has come. Raises ReadTimeout."""
+        return self._stream.read(max_bytes, self._left(timeout, httpcore2.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Raises WriteTimeout."""
+        self._stream.write(buffer, self._left(timeout, httpcore2.WriteTimeout))
+
+    def close(self) -> None:
+        """Hang up."""
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> NetworkStream:
+        """The same, sealed. Raises ConnectTimeout."""
+        left = self._left(timeout, httpcore2.ConnectTimeout)
+        return BoundedStream(self._stream.start_tls(ssl_context, server_hostname, left), self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        """What the connection says of itself."""
+        return self._stream.get_extra_info(info)
+
+    def _left(self, timeout: float | None, late: type[Exception]) -> float:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise late("The time for the whole answer is over.")
+        return left if timeout is None else min(left, timeout)
+
+
 class CheckedBackend(NetworkBackend):
     """Resolves, checks every address, and connects to one of those checked: nothing is resolved twice.
 
     TLS still asks for the host's name, as only the socket is opened here.
     """
 
-    def __init__(self, allowance: Allowance) -> None:
+    def __init__(self, allowance: Allowance, longest: float | None = None) -> None:
         self._allowance = allowance
+        self._end = None if longest is None else time.monotonic() + longest
         self._plain = SyncBackend()
 
     def connect_tcp(
@@ -36,7 +74,8 @@ class CheckedBackend(NetworkBackend):
         for address in _resolved(host, port, self._allowance):
             left = None if deadline is None else max(deadline - time.monotonic(), 0.001)
             try:
-                return self._plain.connect_tcp(address, port, left, local_address, socket_options)
+                stream = self._plain.connect_tcp(address, port, left, local_address, socket_options)
+                return stream if self._end is None else BoundedStream(stream, self._end)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 failure = error
         raise failure
@@ -52,7 +91,10 @@ class CheckedBackend(NetworkBackend):
 class CheckedTransport(httpx2.HTTPTransport):
     """Connects through CheckedBackend, and cuts an answer off at `max_bytes`."""
 
-    def __init__(self, *, allowance: Allowance, trust: ssl.SSLContext, max_bytes: int, limits: httpx2.Limits) -> None:
+    def __init__(
+        self, *, allowance: Allowance, trust: ssl.SSLContext, max_bytes: int, limits: httpx2.Limits,
+        longest: float | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(verify=trust, trust_env=False, limits=limits)
         self._max_bytes = max_bytes
         self._pool = httpcore2.ConnectionPool(
@@ -60,7 +102,7 @@ class CheckedTransport(httpx2.HTTPTransport):
             max_connections=limits.max_connections,
             max_keepalive_connections=limits.max_keepalive_connections,
             keepalive_expiry=limits.keepalive_expiry,
-            network_backend=CheckedBackend(allowance),
+            network_backend=CheckedBackend(allowance, longest),
         )
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:

@@ -1,8 +1,11 @@
 """Inference over real HTTP: both APIs there and back, and every way in which an endpoint can fail."""
 
 import json
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Any
 
 import pytest
@@ -71,8 +74,10 @@ def endpoint(settings: Any) -> Iterator[Answering]:
         yield state
 
 
-def ask(endpoint: Answering, api: str = "responses", key: str = "canary-key") -> Any:
-    request = ModelRequest(model="m", instructions="Help.", items=ITEMS, tools=[TOOL], max_output_tokens=5, timeout=5)
+def ask(endpoint: Answering, api: str = "responses", key: str = "canary-key", timeout: float = 5) -> Any:
+    request = ModelRequest(
+        model="m", instructions="Help.", items=ITEMS, tools=[TOOL], max_output_tokens=5, timeout=timeout
+    )
     return answer(Endpoint(base_url=endpoint.url, api=api, key=key), request)
 
 
@@ -149,6 +154,27 @@ def test_an_endpoint_that_is_not_there_costs_nothing_and_is_tried_again(endpoint
     with pytest.raises(InferenceError, match="cannot be reached") as caught:
         ask(endpoint)
     assert (caught.value.again, caught.value.billed) == (True, False)
+
+
+@pytest.mark.parametrize("whole", [b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n", b"HTTP/1.1 200 OK\r\nX-Never: "])
+def test_an_answer_in_drops_is_not_waited_for_beyond_the_time_limit(settings: Any, whole: bytes) -> None:
+    """Each drop comes in time, in the body or before it has begun: a call would go on, and keep its slot."""
+
+    class Handler(BaseRequestHandler):
+        def handle(self) -> None:
+            with suppress(OSError):
+                self.request.sendall(whole)
+                for _ in range(100):
+                    time.sleep(0.05)
+                    self.request.sendall(b"1")
+
+    with serving(ThreadingTCPServer(("127.0.0.1", 0), Handler)) as port:
+        settings.REMIT_OUTBOUND_ALLOW = (f"127.0.0.1:{port}",)
+        endpoint = Answering()
+        endpoint.url = f"http://127.0.0.1:{port}/v1"
+        with pytest.raises(InferenceError, match="did not answer within 1 s") as caught:
+            ask(endpoint, timeout=1)
+    assert (caught.value.again, caught.value.billed) == (True, True)
 
 
 def test_the_estimate_is_an_upper_bound() -> None:

@@ -67,6 +67,16 @@ def test_a_signed_call_wakes_the_run(house: Any, waiting: Any) -> None:
         assert Run.objects.get(pk=run.pk).session.label["integrity"] == "untrusted"
 
 
+@pytest.mark.parametrize("levels", [101, 300, 400])
+def test_a_body_that_no_journal_bears_is_refused_and_the_run_waits_on(house: Any, waiting: Any, levels: int) -> None:
+    callback = opened(house, waiting)
+    secret = secret_of(house, callback)
+    with pytest.raises(InvalidError, match="levels"):
+        phone(house, callback, secret, b"[" * levels + b"1" + b"]" * levels)
+    phone(house, callback, secret, b"[" * 100 + b"1" + b"]" * 100)
+    assert house.run(waiting).state == RunState.SUCCEEDED
+
+
 def test_it_is_called_once(house: Any, waiting: Any) -> None:
     callback = opened(house, waiting)
     secret = secret_of(house, callback)

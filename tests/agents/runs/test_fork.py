@@ -64,6 +64,18 @@ def test_what_is_shared_says_where_it_came_from_and_costs_nothing(house: Any, do
     assert (made.relation, made.former_id, made.former_step) == ("fork", done.id, 3)
 
 
+@pytest.mark.parametrize("limits", [{"max_steps": 5}, {"max_tokens": 330}])
+def test_steps_and_tokens_count_anew(house: Any, say: Any, call: Any, equip: Any, limits: dict[str, int]) -> None:
+    equip(house, "witness.effect", **limits)
+    turns = [call("witness.effect", note=f"{turn}") for turn in range(3)]
+    house.model.answers = {"worker": [*turns, say("Done.")]}
+    former = house.run(house.start())
+    assert (former.state, "reached its limit" in former.failure) == (RunState.FAILED, True)
+    made = house.run(fork(house, former, len(house.steps(former))))
+    assert (made.state, made.output) == (RunState.SUCCEEDED, {"text": "Done."}), made.failure
+    assert [line[2] for line in house.lines()] == ["0", "1", "2"]
+
+
 def test_its_own_effects_have_keys_of_their_own(house: Any, done: Run) -> None:
     house.run(fork(house, done, 3))
     keys = [key for _, key, _ in house.lines()]

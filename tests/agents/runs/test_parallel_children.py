@@ -156,3 +156,21 @@ def test_an_approval_of_one_does_not_hold_up_the_others(
     assert run.state == RunState.SUCCEEDED, run.failure
     outcomes = [step.output for step in house.steps(run) if step.kind == StepKind.DELEGATION]
     assert outcomes == [{"text": "red is done"}, {"text": "green is done"}]
+
+
+def test_while_the_parent_asks_its_model_again_it_holds_no_connection(
+    house: Any, team: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where connections come from a pool, one that is held meanwhile is one that others miss."""
+    for child in children_of(house, team):
+        advance(child.id)
+    ours, real, held = connections["engine"], house.model.answer, []
+    monkeypatch.setitem(ours.settings_dict, "CONN_MAX_AGE", 0)
+
+    def answer(request: dict[str, Any]) -> Any:
+        held.append(ours.connection)
+        return real(request)
+
+    house.model.answer = answer
+    assert house.run(team).state == RunState.SUCCEEDED
+    assert held == [None]

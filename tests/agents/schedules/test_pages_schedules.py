@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from agents.runs.models import Run
 from agents.schedules.models import Schedule, Trigger
 from foundation.tenancy.context import tenant
@@ -53,6 +55,25 @@ def test_a_schedule_is_made_changed_stopped_and_deleted(world: World, visit: Vis
     assert visit(path, "viewer").status_code == 404
 
 
+def test_an_input_that_is_an_object_outlives_a_change_of_the_rest(world: World, visit: Visit):
+    nightly = {"agent": "clerk", "name": "Orders", "kind": "cron", "expression": "0 3 * * *", "input": {"order": 17}}
+    path = f"/schedules/{world.api('builder').post('/schedules', nightly).json()['id']}/"
+    answer = visit(f"{path}change", "builder", form=DAILY | {"name": "Later orders", "input": ""})
+    assert (answer.status_code, answer["Location"]) == (303, path)
+    with tenant(world.organisation.id):
+        changed = Schedule.objects.get(name="Later orders")
+        assert (changed.input, changed.expression) == ({"order": 17}, "30 7 * * *")
+
+
+@pytest.mark.parametrize(("zone", "moment"), [("Asia/Tokyo", "0001-01-01T00:00:00"),
+                                              ("America/New_York", "9999-12-31T23:00:00")])  # fmt: skip
+@pytest.mark.parametrize("look", [{}, {"preview": "1"}])
+def test_a_moment_at_the_end_of_all_dates_is_told_as_wrong(visit: Visit, zone: str, moment: str, look: dict[str, str]):
+    answer = visit("/schedules/new", "builder", form=DAILY | {"time_zone": zone, "starts_at": moment} | look)
+    assert answer.status_code == (200 if look else 422)
+    assert "out of all proportion" in answer.content.decode()
+
+
 def test_a_schedule_runs_now_in_the_name_of_who_says_so(world: World, visit: Visit):
     path = f"/schedules/{world.things['schedules']}/"
     answer = visit(f"{path}run/", "builder", form={})
@@ -61,6 +82,16 @@ def test_a_schedule_runs_now_in_the_name_of_who_says_so(world: World, visit: Vis
         assert answer["Location"] == f"/runs/{run.id}/"
         assert run.requester_id == world.people["builder"].id
     assert f"/runs/{run.id}/" in visit(path, "viewer").content.decode()
+
+
+def test_whoever_may_start_runs_but_manages_no_agents_runs_it_too(world: World, visit: Visit):
+    path = f"/schedules/{world.things['schedules']}/"
+    assert f'action="{path}run/"' in visit(path, "operator").content.decode()
+    assert visit(f"{path}run/", "operator", form={}).status_code == 303
+    with tenant(world.organisation.id):
+        assert Run.objects.get(source="schedule").requester_id == world.people["operator"].id
+    assert f'action="{path}run/"' not in visit(path, "viewer").content.decode()
+    assert visit(f"{path}run/", "viewer", form={}).status_code == 403
 
 
 def test_a_wrong_form_keeps_what_was_typed(visit: Visit):

@@ -215,6 +215,27 @@ def test_what_nobody_foresaw_is_told_and_the_next_moment_comes(rota: Rota, monke
     assert rota.read(schedule).problem == ""
 
 
+def test_what_nobody_foresaw_in_the_queue_spoils_no_moment_to_come(rota: Rota, monkeypatch: pytest.MonkeyPatch) -> None:
+    schedule = rota.make(missed=2, overlap="queue", catch_up="all")
+    rota.tick()
+    rota.finish(rota.runs()[0])
+    with rota.house.in_tenant():
+        later = datetime.now(UTC) + timedelta(hours=1)
+        Schedule.objects.filter(pk=schedule.pk).update(next_at=later.replace(second=0, microsecond=0))
+    before = rota.read(schedule).next_at
+
+    def fail(**_named: Any) -> Run:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(agents.schedules.engine, "start_run", fail)
+        rota.tick()
+    assert rota.states(schedule)[0] == "started"
+    assert set(rota.states(schedule)[1:]) == {"failed"}
+    assert rota.read(schedule).next_at == before
+    assert all(one.due_at < datetime.now(UTC) for one in rota.firings(schedule)), "what is to come stands open"
+
+
 def test_a_suspended_owner_starts_nothing(rota: Rota) -> None:
     schedule = rota.make(missed=1)
     house = rota.house

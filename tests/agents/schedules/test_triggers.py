@@ -152,7 +152,8 @@ def test_unknown_disabled_and_deleted_look_alike(world: World, trigger: dict[str
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"17", b'""', b"null", b"{", b"\xff", b"[" * 50_000, b'{"a": "\\u0000"}',
-                                  b'{"a": "\\ud800"}', b'{"a": NaN}'])  # fmt: skip
+                                  b'{"a": "\\ud800"}', b'{"a": NaN}',
+                                  b'{"a": ' * 900 + b"1" + b"}" * 900])  # fmt: skip
 def test_what_is_no_input_is_refused(world: World, ring: Ring, body: bytes) -> None:
     answer = ring(body)
     assert answer.status_code == 400, answer.content
@@ -181,6 +182,16 @@ def test_accepted_calls_of_one_trigger_have_a_limit(world: World, ring: Ring, mo
     monkeypatch.setattr(foundation.api.doors, "PER_DOOR", 2)
     assert [ring({"fresh": str(uuid7())}).status_code for _ in range(4)] == [201, 201, 429, 429]
     assert count_runs(world) == 2
+
+
+def test_what_comes_too_fast_but_rightly_signed_does_not_count_as_refused(
+    world: World, ring: Ring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(foundation.api.doors, "PER_DOOR", 0)
+    monkeypatch.setattr(foundation.api.doors, "PER_ADDRESS", 2)
+    assert [ring({"fresh": str(uuid7())}).status_code for _ in range(4)] == [429] * 4
+    monkeypatch.setattr(foundation.api.doors, "PER_DOOR", 600)
+    assert ring().status_code == 201, "the address is not shut out"
 
 
 def test_the_owners_rights_count_at_the_call(world: World, ring: Ring) -> None:
