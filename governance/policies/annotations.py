@@ -1,7 +1,7 @@
 """The annotations of a policy: its `@id`, and what an ask requires of people.
 
 @id("large-refund") @ask("Refund {amount_cents} cents for order {order}?")
-@approvers("team:refund-desk") @quorum("1") @expires("24h") @risk("high")
+@approvers("refund-approver") @quorum("1") @expires("24h") @risk("high")
 """
 
 import json
@@ -22,7 +22,6 @@ _OF_ASK = frozenset({"ask", "approvers", "quorum", "expires", "risk"})
 _KNOWN = _OF_ASK | {"id", "description"}
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_APPROVER = re.compile(r"[a-z]+:[\w.@+-]+|[a-z0-9]+(-[a-z0-9]+)*")
 _PLACEHOLDER = re.compile(r"\{(\w+)(:hundredths)?\}")
 _PLAIN = re.compile(r"[\w.@+:/-]{1,80}")
 _APPROVED = {".": {"left": {"Var": "context"}, "attr": "approved"}}
@@ -83,8 +82,9 @@ def _ask_problems(statement: Statement, annotations: Mapping[str, str]) -> Itera
     if not annotations["ask"].strip():
         yield statement.problem('@ask holds the question for the approver: @ask("Refund {amount_cents}?").', "ask")
     approvers = _approvers(annotations.get("approvers", ""))
-    if not all(map(_APPROVER.fullmatch, approvers)):
-        yield statement.problem('@approvers names who may approve: @approvers("team:refund-desk").', "approvers", "ask")
+    if not all(map(_SLUG.fullmatch, approvers)):
+        said = '@approvers has the short names of the roles that must approve: @approvers("operator").'
+        yield statement.problem(said, "approvers", "ask")
     if not re.fullmatch(r"[1-9]\d?", annotations.get("quorum", "1")):
         yield statement.problem("@quorum is a whole number from 1 to 99.", "quorum")
     if "expires" in annotations and not 0 < _seconds(annotations["expires"]) <= LONGEST_WAIT:

@@ -51,7 +51,8 @@ def test_only_a_digest_is_kept(household: Household) -> None:
 def test_anything_else_is_nobody(household: Household, form: str) -> None:
     """Close is not enough."""
     token = make_key(household)[1]
-    for spoilt in (form.format(token), form.format(token.upper()), form.format(token[:-1])):
+    # One key in sixteen ends with the very character that is put in the place of its last one.
+    for spoilt in {form.format(one) for one in (token, token.upper(), token[:-1])} - {token}:
         assert actor_of_key(spoilt) is None
 
 

@@ -15,7 +15,7 @@ CALL = 'permit (principal, action == Action::"tool_call", resource == Tool::"pay
 ASK = """@ask("{question}") @approvers("{approvers}") @quorum("{quorum}") @expires("{expires}") @risk("{risk}")
 forbid (principal, action == Action::"tool_call", resource == Tool::"payments.refund")
 unless {{ context.approved }};"""
-GOOD = {"question": "Do {order}?", "approvers": "desk, team:a", "quorum": "2", "expires": "30m", "risk": "low"}
+GOOD = {"question": "Do {order}?", "approvers": "desk, lead", "quorum": "2", "expires": "30m", "risk": "low"}
 
 
 @pytest.mark.parametrize(
@@ -82,8 +82,9 @@ def test_a_good_ask(schema: PolicySchema) -> None:
     [
         ("question", " ", "@ask holds the question"),
         ("question", "Do {amount}?", "{amount}, which is not an argument of this tool"),
-        ("approvers", "", "@approvers names who may approve"),
-        ("approvers", "a,,b", "@approvers names who may approve"),
+        ("approvers", "", "@approvers has the short names"),
+        ("approvers", "a,,b", "@approvers has the short names"),
+        ("approvers", "team:desk", "@approvers has the short names"),
         ("quorum", "0", "@quorum is a whole number from 1 to 99"),
         ("quorum", "two", "@quorum is a whole number"),
         ("quorum", "٣", "@quorum is a whole number"),
