@@ -130,13 +130,14 @@ OVERFLOW = """(name) => {
 }"""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", [0, 1], ids=["even", "odd"])  # half for each worker of the suite
 @pytest.mark.parametrize(
     ("theme", "size"),
     [
         ("light", "desk"),
-        pytest.param("dark", "phone", marks=pytest.mark.slow),
-        pytest.param("light", "narrow", marks=pytest.mark.slow),
+        ("dark", "phone"),
+        ("light", "narrow"),
     ],
 )
 def test_every_page_is_clean(

@@ -15,6 +15,8 @@ from config.launch import postgres
 from config.launch.cluster import Cluster
 from config.launch.failure import LaunchError
 
+pytestmark = pytest.mark.slow  # whole processes
+
 
 def connect(url: str) -> psycopg.Connection:
     return psycopg.connect(url.replace("pgmq://", "postgresql://"), autocommit=True)

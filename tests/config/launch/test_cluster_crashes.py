@@ -14,6 +14,8 @@ import pytest
 from config.launch import child, postgres
 from config.launch.cluster import Cluster
 
+pytestmark = pytest.mark.slow  # whole processes
+
 PLATFORM = Path(__file__).resolve().parents[3] / "platform"
 QUICK = {"fsync": "off"}
 

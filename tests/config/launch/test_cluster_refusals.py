@@ -12,6 +12,8 @@ from config.launch import initialise
 from config.launch.cluster import Cluster
 from config.launch.failure import LaunchError
 
+pytestmark = pytest.mark.slow  # whole processes
+
 QUICK = {"fsync": "off"}
 
 

@@ -14,6 +14,8 @@ from config.launch import environment
 from config.launch.failure import LaunchError
 from tests.config.launch.wheels import build_wheel, installed, installers
 
+pytestmark = pytest.mark.slow  # whole processes
+
 
 def refusal(root: Path) -> str:
     with pytest.raises(LaunchError) as caught:
@@ -120,7 +122,6 @@ def test_a_package_that_is_not_the_locked_one_is_refused(
     assert installed(root) == ""
 
 
-@pytest.mark.slow
 @installers
 def test_without_a_network_it_says_so(
     root: Path, installer: str, choose: Callable[[str], None], monkeypatch: pytest.MonkeyPatch

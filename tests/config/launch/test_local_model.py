@@ -12,6 +12,8 @@ from config.launch.failure import LaunchError
 from config.launch.programs import Programs
 from tests.config.launch.wheels import build_wheel, installed, installers
 
+pytestmark = pytest.mark.slow  # whole processes
+
 MARKER = "remit-local-model.json"
 
 
@@ -75,7 +77,6 @@ def test_another_package_than_the_locked_one_is_refused(
     assert installed(checkout, "tiny") == ""
 
 
-@pytest.mark.slow
 @installers
 def test_without_a_network_one_line_says_so(
     checkout: Path,

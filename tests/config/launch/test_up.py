@@ -19,6 +19,8 @@ from config.launch.cluster import Cluster
 from config.launch.directory import DataDirectory
 from tests.workers import until
 
+pytestmark = pytest.mark.slow  # whole processes
+
 PARTS = ["postgres", "web", "worker", "scheduler"]
 
 
@@ -144,7 +146,6 @@ def test_without_the_sample_the_local_model_is_started_alone(small_remit: Any) -
     assert f"http://{environment['REMIT_OUTBOUND_ALLOW']}/v1" == environment["REMIT_LOCAL_MODEL_URL"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", PARTS)
 def test_every_killed_part_comes_back(
     small_remit: Any, name: str, wait_until: Callable[..., None], lives: Callable[[int], bool]
@@ -162,7 +163,6 @@ def test_every_killed_part_comes_back(
     assert output.count(f"{name} ended (signal SIGKILL) and is started again.") == 2
 
 
-@pytest.mark.slow
 def test_a_killed_supervisor_takes_all_with_it_and_the_next_up_starts_at_once(
     small_remit: Any, wait_until: Callable[..., None], lives: Callable[[int], bool]
 ) -> None:
@@ -175,7 +175,6 @@ def test_a_killed_supervisor_takes_all_with_it_and_the_next_up_starts_at_once(
     wait_until(lambda: not [pid for pid in pids if lives(pid)])
 
 
-@pytest.mark.slow
 def test_on_a_disk_that_fills_it_waits_for_space_and_keeps_every_row(
     small_remit: Any, wait_until: Callable[..., None]
 ) -> None:
@@ -257,7 +256,6 @@ def test_a_command_that_fails_stops_the_start_in_one_line(small_remit: Any, comm
     assert not DataDirectory(small_remit.data).in_use()
 
 
-@pytest.mark.slow
 def test_a_part_that_cannot_start_stops_the_start_in_one_line(small_remit: Any) -> None:
     process = small_remit.up(FAILING="web")
     output, errors = process.communicate(timeout=60)
