@@ -137,8 +137,8 @@ def test_a_later_summary_holds_the_former_one(house: Any, talker: Talker) -> Non
     assert all(sum(len(one["content"]) for one in seen) < LIMIT for seen in talker.seen)
 
 
-def test_a_run_sums_up_its_own_older_rounds(house: Any, talker: Talker, say: Any, call: Any) -> None:
-    serve(house, "compact")
+def reads_on(house: Any, talker: Talker, say: Any, call: Any) -> list[Any]:
+    """The model reads four long things one after the other, and is done; what it is shown at each turn."""
     real, asked = talker.answer, []
 
     def answer(request: dict[str, Any]) -> Any:
@@ -148,6 +148,12 @@ def test_a_run_sums_up_its_own_older_rounds(house: Any, talker: Talker, say: Any
         return call("witness.read", note=f"{len(asked)} {LONG}") if len(asked) < 5 else say("Done.")
 
     house.model.answer = answer
+    return asked
+
+
+def test_a_run_sums_up_its_own_older_rounds(house: Any, talker: Talker, say: Any, call: Any) -> None:
+    serve(house, "compact")
+    asked = reads_on(house, talker, say, call)
     run = house.run(start(house, None, "Read it all."))
     assert run.state == RunState.SUCCEEDED, run.failure
     assert len(talker.summed_up) >= 1
@@ -162,15 +168,7 @@ def test_what_a_run_was_asked_that_cut_its_own_rounds_is_shown_to_the_next(
     house: Any, talker: Talker, say: Any, call: Any, truncation: str
 ) -> None:
     serve(house, truncation)
-    real, rounds = talker.answer, []
-
-    def answer(request: dict[str, Any]) -> Any:
-        if request["instructions"] == compaction.INSTRUCTIONS:
-            return real(request)
-        rounds.append(request["input"])
-        return call("witness.read", note=f"{len(rounds)} {LONG}") if len(rounds) < 5 else say("Done.")
-
-    house.model.answer = answer
+    reads_on(house, talker, say, call)
     with house.in_tenant():
         session = open_session(actor=house.owner, agent=house.agent)
     run = house.run(start(house, session, "Read it all."))

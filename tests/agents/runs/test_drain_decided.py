@@ -28,10 +28,10 @@ def end_its_time(_: Any, run: Run) -> None:
     Run.objects.filter(pk=run.pk).update(deadline=PAST)
 
 
-@pytest.mark.parametrize(
-    ("act", "state"),
-    [(cancel, RunState.CANCELLED), (end_its_time, RunState.EXPIRED), (pause, RunState.QUEUED)],
-)
+ENDS = [(cancel, RunState.CANCELLED), (end_its_time, RunState.EXPIRED)]
+
+
+@pytest.mark.parametrize(("act", "state"), [*ENDS, (pause, RunState.QUEUED)])
 def test_the_outcome_of_an_effect_is_kept(
     house: Any, say: Any, call: Any, monkeypatch: Any, act: Callable[[Any, Run], None], state: RunState
 ) -> None:
@@ -51,3 +51,22 @@ def test_the_outcome_of_an_effect_is_kept(
     assert (run.state, run.crashes) == (state, 0), run.failure
     assert [step.state for step in house.steps(run)] == [StepState.SUCCEEDED, StepState.SUCCEEDED]
     assert len(house.lines()) == 1
+
+
+@pytest.mark.parametrize(("act", "state"), ENDS)
+def test_a_run_that_is_to_end_ends_with_the_models_call(
+    house: Any, say: Any, monkeypatch: Any, act: Callable[[Any, Run], None], state: RunState
+) -> None:
+    house.model.answers = {"worker": [say("Done.")]}
+    run, real = house.start(), house.model.answer
+
+    def answer(request: dict[str, Any]) -> Any:
+        with house.in_tenant():
+            act(house, run)
+        monkeypatch.setattr(keeper, "is_draining", True)
+        return real(request)
+
+    house.model.answer = answer
+    assert advance(run.id) == []
+    ended = house.read(run)
+    assert (ended.state, ended.crashes) == (state, 0), ended.failure
