@@ -146,6 +146,7 @@ def test_history_comes_first_and_then_what_happens(listen: Listen, world: World)
     assert next(frames, None) is None, "The stream ends with the run."
 
 
+@pytest.mark.slow
 def test_a_lost_notice_only_delays(listen: Listen, world: World) -> None:
     stream = listen(world)
     frames = stream.frames()

@@ -40,6 +40,7 @@ def test_sound_installation(own: OwnDatabase) -> None:
     assert all(line.startswith("ok     ") for line in lines)
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_named_with_what_to_do(own: OwnDatabase) -> None:
     """Many faults at once, each found."""
     own.as_superuser(
@@ -116,6 +117,7 @@ def test_unreachable_database_is_one_line(own: OwnDatabase) -> None:
         ("submit", "--team", "t", "f"),
     ],
 )
+@pytest.mark.slow
 def test_commands_say_in_one_line_that_nothing_runs(own: OwnDatabase, command: tuple[str, ...]) -> None:
     """And what to do."""
     away = {f"DATABASE_{name}URL": "postgresql://nobody@127.0.0.1:9/none" for name in ("", "OWNER_", "SYSTEM_")}

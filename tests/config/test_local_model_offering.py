@@ -7,6 +7,8 @@ import pytest
 from config.offering import INPUT_PER_MILLION, OUTPUT_PER_MILLION
 from tests.config.own_database import OwnDatabase, make_database
 
+pytestmark = pytest.mark.slow
+
 HERE = "http://127.0.0.1:29201/v1"
 THERE = "http://127.0.0.1:29202/v1"
 PROVIDER = "SELECT base_url, api, rehearsal, enabled, sealed_key FROM catalogue_provider WHERE slug = 'local'"

@@ -186,6 +186,7 @@ def test_a_decision_by_keyboard_alone(world: World, site: str, browser: Browser,
     context.close()
 
 
+@pytest.mark.slow
 def test_without_script_lists_filters_and_forms_work(world: World, site: str, browser: Browser, emails: dict[str, str]):
     state = signed_in(browser, site, emails["operator"]).storage_state()
     context = browser.new_context(java_script_enabled=False, storage_state=state)

@@ -110,6 +110,7 @@ def written(world: World, *kinds: str, step: str = "", **change: Any) -> None:
     thread.join()
 
 
+@pytest.mark.slow
 def test_a_run_is_followed_to_its_end_without_a_reload(world: World, page: Page):
     rows = page.locator(".wf-row")
     expect(rows).to_have_count(2)

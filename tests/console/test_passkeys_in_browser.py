@@ -73,6 +73,7 @@ def enter_password(page: Page, site: str, email: str) -> None:
     page.get_by_role("button", name="Sign in").click()
 
 
+@pytest.mark.slow
 def test_a_passkey_is_made_and_signs_in(site: str, browser: Browser, email: str):
     context, page, said = open_page(browser)
     enter_password(page, site, email)
@@ -101,6 +102,7 @@ def test_a_passkey_is_made_and_signs_in(site: str, browser: Browser, email: str)
     context.close()
 
 
+@pytest.mark.slow
 def test_a_passkey_of_nobody_opens_nothing(site: str, browser: Browser, email: str):
     context, page, _ = open_page(browser)
     page.goto(f"{site}/sign-in/passkey/")

@@ -154,6 +154,7 @@ def test_no_answer_to_anybody_else_holds_a_body(ours: World, role: str) -> None:
         assert not AuditEntry.objects.filter(action__endswith="read_bodies", actor_id=ours.people[role].id).exists()
 
 
+@pytest.mark.slow
 def test_an_auditor_hears_them_everywhere(ours: World) -> None:
     asked = sweep(seat_of(ours, "auditor"), ours)
     assert [one.address for one in asked if one.status >= 500] == []

@@ -128,6 +128,7 @@ def test_no_answer_holds_a_canary_of_another_organisation(ours: World, theirs: S
     assert leaks(asked) == []
 
 
+@pytest.mark.slow
 def test_row_level_security_holds_alone(ours: World, theirs: Seat, forgetful: None) -> None:
     stranger = seat_of(theirs.world, "stranger")
     assert stranger.api.get("/agents").json()["items"], "the filters are still there"

@@ -198,6 +198,7 @@ def play(story: Story, act: tuple[str, int, int, list[str], list[str], int]) -> 
 
 @settings(max_examples=60, deadline=None, phases=PHASES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(acts=acts, own=st.lists(rights, min_size=3, max_size=3), loses=st.booleans())
+@pytest.mark.slow
 def test_no_story_of_giving_and_taking_widens_anything(story: Story, acts: Any, own: Any, loses: bool) -> None:
     with story.workshop.open():
         story.clear()

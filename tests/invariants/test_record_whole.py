@@ -177,6 +177,7 @@ TAMPERINGS = {
 
 
 @pytest.mark.parametrize("what", TAMPERINGS)
+@pytest.mark.slow
 def test_tampering_with_all_rights_is_found(mixed: Any, what: str) -> None:
     seal_all(mixed.organisation.id)
     assert verify(mixed.organisation.id).ok

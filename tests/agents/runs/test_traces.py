@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -75,6 +76,7 @@ def journal(house: Any, run: Run) -> tuple[Run, list[Step]]:
         return found, list(Step.objects.filter(run_id=run.pk).order_by("number"))
 
 
+@pytest.mark.slow
 def test_a_replay_has_the_hash_of_its_run_and_a_fork_differs_only_behind_its_step(make_house: Any) -> None:
     house = make_house(ASK_FIRST)
 

@@ -64,6 +64,7 @@ def test_a_killed_part_is_started_again_at_once_and_the_operator_told(
     assert said == ["worker ended (signal SIGKILL) and is started again."]
 
 
+@pytest.mark.slow
 def test_the_pauses_grow_while_it_keeps_ending(
     supervisor: Supervisor, part: Callable[..., ProgramPart], said: list[str]
 ) -> None:

@@ -55,6 +55,7 @@ def test_the_log_is_the_sealers(database, alias, statement):
         run(alias, statement)
 
 
+@pytest.mark.slow
 def test_the_owner_is_refused_by_triggers(organisation, write, seal_all):
     write()
     seal_all()

@@ -253,6 +253,7 @@ def test_the_verifier_stands_alone(exported, verifier, tmp_path):
     assert verifier(tmp_path / "none", "--key", key).returncode == 2
 
 
+@pytest.mark.slow
 def test_the_command(signed, tamper, tmp_path):
     said = StringIO()
     call_command("verify_record", str(signed), "--export", str(tmp_path / "log.jsonl"), stdout=said)
