@@ -61,7 +61,8 @@ def queue(actor: Actor, rows: PermittedQuerySet[ApprovalRequest] | None = None) 
 def own_queue(actor: Actor, rows: PermittedQuerySet[ApprovalRequest], known: list[Ask]) -> list[Ask]:
     """What of it this actor may decide, however much else waits; `known` is the queue of these rows."""
     if len(known) == MOST:
-        known = queue(actor, rows.permitted(actor, Permission.APPROVAL_DECIDE).exclude(requester_id=actor.principal))
+        others = rows.exclude(requester_id=actor.principal).exclude(run__chain__contains=[str(actor.principal)])
+        known = queue(actor, others.permitted(actor, Permission.APPROVAL_DECIDE))
     return [ask for ask in known if not ask.why_not]
 
 
@@ -89,8 +90,8 @@ def _why_not(actor: Actor, request: ApprovalRequest, grants: list[Grant], own: i
         return "Its time has run out."
     if not actor.is_person:
         return "Only a person decides."
-    if request.requester_id == actor.principal:
-        return "You asked for this yourself: somebody else decides."
+    if request.is_of(actor.principal):
+        return "You asked for this yourself, or it is done for you: somebody else decides."
     if not any(Permission.APPROVAL_DECIDE in one.permissions for one in grants):
         return f"This needs the permission {Permission.APPROVAL_DECIDE.value}."
     if not {one.role for one in grants} & {*request.approvers, ANY_ROLE}:

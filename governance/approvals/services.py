@@ -68,8 +68,8 @@ def _lock(actor: Actor, request: ApprovalRequest) -> ApprovalRequest:
     voter = _voter(actor)
     require(actor, Permission.APPROVAL_DECIDE, request.target_id)
     found = ApprovalRequest.objects.select_for_update(of=("self",)).select_related("run").get(pk=request.pk)
-    if found.requester_id == voter:
-        raise SeparationError("You asked for this act yourself: somebody else must decide.")
+    if found.is_of(voter):
+        raise SeparationError("You asked for this act yourself, or it is done for you: somebody else must decide.")
     if found.state != ApprovalState.WAITING:
         raise ConflictError(_already(found))
     if not ApprovalRequest.objects.filter(pk=found.pk, expires_at__gt=Now()).exists():

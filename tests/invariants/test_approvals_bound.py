@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.db import connections
 
+from agents.runs.control import fork_run
 from agents.runs.engine import advance
 from agents.runs.models import Run
 from agents.runs.services import cancel_run
@@ -22,6 +23,7 @@ from foundation.identity.services import add_person, create_service, suspend_pri
 from foundation.ids import uuid7
 from foundation.organisations.models import GrantTarget
 from governance.approvals.models import ApprovalRequest, Vote
+from governance.approvals.queue import own_queue, queue, visible_requests
 from governance.approvals.services import SeparationError, approve, deny
 from governance.approvals.tasks import expire
 from governance.budgets.services import set_budget
@@ -219,6 +221,24 @@ def test_who_may_not_approve(careful: Any) -> None:
         assert Vote.objects.filter(request__run=run).count() == 0
     say_yes(house, run, person(house, "operator"))
     assert house.run(run).state == "succeeded"
+
+
+def test_nobody_in_whose_name_a_fork_acts_approves_its_acts(careful: Any) -> None:
+    """A fork acts for whomever the former run acted for, too: it is an act of theirs, whoever presses the button."""
+    house, run = careful()
+    forker, other = person(house, "operator"), person(house, "operator")
+    with house.in_tenant():
+        fork = fork_run(actor=forker, run=run, step=0)
+    fork = house.run(fork)
+    assert (fork.waits_for, fork.requester_id) == ("approval", forker.principal)
+    for who in (house.owner, forker):
+        assert is_refused(house, fork, who)
+        with house.in_tenant():
+            ask = next(one for one in queue(who) if one.request.run_id == fork.id)
+            assert "somebody else" in ask.why_not
+            assert ask not in own_queue(who, visible_requests(who), queue(who))
+    say_yes(house, fork, other)
+    assert house.run(fork).state == "succeeded"
 
 
 def is_refused(house: Any, run: Run, actor: Actor) -> bool:
