@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import openai
 
 from agents.catalogue import chat, responses
 from agents.catalogue.messages import Endpoint, ModelAnswer, ModelRequest
-from agents.catalogue.models import InferenceApi
+from agents.catalogue.models import MOST_TOKENS, InferenceApi
 from foundation.audit.plain import plain_text
 from foundation.outbound.client import OutboundRefusedError, client
 from foundation.secrets.redaction import REDACTED
@@ -63,7 +64,13 @@ def answer(endpoint: Endpoint, request: ModelRequest) -> ModelAnswer:
         # An answer that is not of the documented shape; it was given, and so it may cost.
         message = f"The model endpoint's answer cannot be read ({type(error).__name__}): check the provider's API."
         raise InferenceError(message, again=False, billed=True) from None
-    return ModelAnswer(items=tuple(items), input_tokens=usage[0], output_tokens=usage[1], response_id=identifier)
+    read, written = map(_counted, usage)
+    return ModelAnswer(items=tuple(items), input_tokens=read, output_tokens=written, response_id=identifier)
+
+
+def _counted(said: Any) -> int | None:
+    """What an endpoint says that it has counted: what can be no count of tokens is none, and its cost unknown."""
+    return said if type(said) is int and 0 <= said <= MOST_TOKENS else None
 
 
 def _busy(said: str) -> float | None:

@@ -8,6 +8,8 @@ from django.db.models.functions import Now
 from foundation.access.models import PermittedQuerySet
 from foundation.tenancy.models import TenantForeignKey, TenantModel
 
+MOST_TOKENS = 100_000_000  # that any model takes or gives at once
+
 
 class InferenceApi(models.TextChoices):
     """Which OpenAI-compatible call an endpoint understands."""

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from agents.catalogue.models import InferenceApi, LanguageModel, Price, Provider
+from agents.catalogue.models import MOST_TOKENS, InferenceApi, LanguageModel, Price, Provider
 from foundation.actors import Actor
 from foundation.audit.record import entry, record
 from foundation.errors import ConflictError, InvalidError
@@ -20,7 +20,6 @@ from foundation.inputs import (
 )
 from foundation.secrets.sealing import seal
 
-MOST_TOKENS = 100_000_000
 DEAREST = 10**13  # micro-units for a million tokens
 
 

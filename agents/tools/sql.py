@@ -6,8 +6,10 @@ argument that is absent is NULL. The secret is a connection string with host, us
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from datetime import date, time
+from itertools import islice
 from typing import Any, cast
 
 import psycopg
@@ -19,8 +21,10 @@ from agents.labels import Confidentiality, Integrity, Label
 from agents.tools.port import ToolDefinition, ToolEffect, ToolOutput, ToolRefusedError, ToolRequest
 from agents.tools.postgres import connect
 from foundation.outbound.addresses import Allowance
+from foundation.outbound.deadlines import hanging_up
 
 ROW_LIMIT = 100
+GRACE = 2.0  # seconds beyond the time limit, in which the server itself may say that it has stopped a query
 
 
 class SqlConnector:
@@ -67,13 +71,14 @@ def _fetch(
 ) -> list[dict[str, Any]]:
     milliseconds = str(max(1, math.floor(timeout * 1000)))
     try:
-        with connection:
+        with connection, hanging_up(connection.fileno(), timeout + GRACE):
             cursor = connection.cursor(row_factory=dict_row)
             cursor.execute("SET TRANSACTION READ ONLY")
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [milliseconds])
-            # Prepared, because a prepared statement is exactly one: a second one after a semicolon is an error.
-            cursor.execute(sql.SQL(cast("Any", statement)), arguments, prepare=True)
-            rows = cursor.fetchmany(limit)
+            # One by one, in the protocol that takes exactly one statement: a second one after a semicolon is an error.
+            found = cursor.stream(sql.SQL(cast("Any", statement)), arguments)
+            with closing(cast("Generator[dict[str, Any], None, None]", found)):
+                rows = list(islice(found, limit))
             connection.rollback()
             return rows
     except psycopg.errors.QueryCanceled:

@@ -1,5 +1,7 @@
 """Asks that wait for people, bound to one exact act, and the votes on them."""
 
+from uuid import UUID
+
 from django.db import models
 
 from agents.runs.models import Run
@@ -66,6 +68,10 @@ class ApprovalRequest(TenantModel):
 
     def __str__(self) -> str:
         return self.question
+
+    def is_of(self, principal: UUID | None) -> bool:
+        """Whether the act is this principal's own: it has started the run, or the run acts for it, as a fork may."""
+        return principal == self.requester_id or str(principal) in self.run.chain
 
 
 class Vote(TenantModel):

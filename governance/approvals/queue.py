@@ -9,7 +9,9 @@ from django.utils import timezone
 from foundation.access.models import Grant, PermittedQuerySet
 from foundation.access.roles import Permission
 from foundation.actors import Actor
+from foundation.identity.models import ApiKey
 from governance.approvals.models import ApprovalRequest, ApprovalState, Risk
+from governance.approvals.separation import why_own
 from governance.approvals.services import ANY_ROLE
 
 # A risk makes an ask press as if so many times less time were left.
@@ -61,41 +63,46 @@ def queue(actor: Actor, rows: PermittedQuerySet[ApprovalRequest] | None = None) 
 def own_queue(actor: Actor, rows: PermittedQuerySet[ApprovalRequest], known: list[Ask]) -> list[Ask]:
     """What of it this actor may decide, however much else waits; `known` is the queue of these rows."""
     if len(known) == MOST:
-        known = queue(actor, rows.permitted(actor, Permission.APPROVAL_DECIDE).exclude(requester_id=actor.principal))
+        others = rows.exclude(requester_id=actor.principal).exclude(run__chain__contains=[str(actor.principal)])
+        # What services ask for whose keys the actor has is among the others' as well.
+        keys = ApiKey.objects.filter(shown_to=actor.principal, revoked_at=None, expires_at=None)
+        others = others.exclude(requester_id__in=keys.values("principal_id"))
+        known = queue(actor, others.permitted(actor, Permission.APPROVAL_DECIDE))
     return [ask for ask in known if not ask.why_not]
 
 
 def as_asks(actor: Actor, requests: Iterable[ApprovalRequest]) -> list[Ask]:
-    """Rows of requests: two queries more, however many there are."""
+    """Rows of requests: three queries more, or four, however many there are."""
     rows = list(requests)
     grants = list(Grant.objects.live().of(actor).select_related("custom_role"))
     counted = ApprovalRequest.objects.filter(pk__in=[row.pk for row in rows]).annotate(
         yes=Count("votes", filter=Q(votes__approve=True)),
-        own=Count("votes", filter=Q(votes__principal_id=actor.principal)),
+        cast=Count("votes", filter=Q(votes__principal_id=actor.principal)),
     )
-    votes = {row.pk: (row.yes, row.own) for row in counted}
+    votes = {row.pk: (row.yes, row.cast) for row in counted}
+    own = why_own(actor.principal, rows)
     asks = []
     for row in rows:
-        yes, own = votes[row.pk]
+        yes, cast = votes[row.pk]
         here = [one for one in grants if one.target_id in row.target.lineage]
-        asks.append(Ask(row, yes, _why_not(actor, row, here, own)))
+        asks.append(Ask(row, yes, _why_not(actor, row, here, own.get(row.pk, ""), cast)))
     return asks
 
 
-def _why_not(actor: Actor, request: ApprovalRequest, grants: list[Grant], own: int) -> str:
+def _why_not(actor: Actor, request: ApprovalRequest, grants: list[Grant], whose: str, votes: int) -> str:
     if request.state != ApprovalState.WAITING:
         return f"It is {request.get_state_display().lower()} already."
     if request.expires_at <= timezone.now():
         return "Its time has run out."
     if not actor.is_person:
         return "Only a person decides."
-    if request.requester_id == actor.principal:
-        return "You asked for this yourself: somebody else decides."
+    if whose:
+        return whose
     if not any(Permission.APPROVAL_DECIDE in one.permissions for one in grants):
         return f"This needs the permission {Permission.APPROVAL_DECIDE.value}."
     if not {one.role for one in grants} & {*request.approvers, ANY_ROLE}:
         return f"This asks for the role {' or '.join(request.approvers)}, which you do not hold here."
-    return "You have voted already." if own else ""
+    return "You have voted already." if votes else ""
 
 
 def _pressure(ask: Ask) -> float:

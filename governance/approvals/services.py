@@ -19,6 +19,7 @@ from foundation.errors import ConflictError, InvalidError
 from foundation.identity.models import Principal, PrincipalKind, PrincipalState
 from foundation.organisations.models import GrantTarget
 from governance.approvals.models import ApprovalRequest, ApprovalState, Vote
+from governance.approvals.separation import why_own
 
 ANY_ROLE = "administrator"  # stands in for every group of approvers
 
@@ -68,8 +69,8 @@ def _lock(actor: Actor, request: ApprovalRequest) -> ApprovalRequest:
     voter = _voter(actor)
     require(actor, Permission.APPROVAL_DECIDE, request.target_id)
     found = ApprovalRequest.objects.select_for_update(of=("self",)).select_related("run").get(pk=request.pk)
-    if found.requester_id == voter:
-        raise SeparationError("You asked for this act yourself: somebody else must decide.")
+    if why := why_own(voter, [found]).get(found.pk):
+        raise SeparationError(why)
     if found.state != ApprovalState.WAITING:
         raise ConflictError(_already(found))
     if not ApprovalRequest.objects.filter(pk=found.pk, expires_at__gt=Now()).exists():

@@ -217,8 +217,8 @@ class Books:
         if hold is None or hold is NOTHING:
             # What nobody holds is in no ledger: a run that counted it would have cost more than was paid.
             return 0
-        # Nobody knows what it cost: what was held is booked until it is reconciled.
-        cost = hold.amount if settlement.cost is None else settlement.cost
+        # Nobody knows what it cost, and it was not less than nothing: what was held is booked until it is reconciled.
+        cost = hold.amount if settlement.cost is None or settlement.cost < 0 else settlement.cost
         booked = min(cost, hold.amount) if settlement.sent else 0
         over = max(cost - hold.amount, 0) if settlement.sent else 0
         for one in hold.budgets:

@@ -16,7 +16,16 @@ from agents.gate import Determinant
 from governance.policies.annotations import Ask, annotation_problems, ask_of
 from governance.policies.facts import Facts
 from governance.policies.schema import PolicySchema
-from governance.policies.scope import EVERYTHING, Pins, arguments_read, attributes_read, context_read, exact, pins_of
+from governance.policies.scope import (
+    EVERYTHING,
+    Pins,
+    arguments_read,
+    attributes_read,
+    context_read,
+    exact,
+    paths_read,
+    pins_of,
+)
 from governance.policies.source import SourceError, statements
 
 _SLICES = 4_096
@@ -42,7 +51,10 @@ class PolicyText:
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """One statement, ready: what it reads of `arguments`, of agents' `attributes`, of the `context`; its Cedar JSON."""
+    """One statement, ready: what it reads of `arguments`, of agents' `attributes`, of the `context`; its Cedar JSON.
+
+    `paths` is where it looks in the arguments, however deep.
+    """
 
     policy: PolicyText
     name: str
@@ -50,6 +62,7 @@ class Rule:
     ask: Ask | None
     pins: Pins
     arguments: frozenset[str]
+    paths: frozenset[tuple[str, ...]]
     attributes: frozenset[str]
     context: frozenset[str]
     body: str
@@ -82,6 +95,11 @@ class RuleSet:
     def arguments(self) -> frozenset[str]:
         """All the arguments that they read."""
         return frozenset().union(*(rule.arguments for rule in self.rules))
+
+    @cached_property
+    def paths(self) -> tuple[tuple[str, ...], ...]:
+        """All the places in the arguments where they look, in order."""
+        return tuple(sorted(frozenset().union(*(rule.paths for rule in self.rules))))
 
     @cached_property
     def attributes(self) -> frozenset[str]:
@@ -163,6 +181,7 @@ def _rules(policy: PolicyText, tools: frozenset[str]) -> tuple[Rule, ...]:
                 ask=ask_of(statement.annotations),
                 pins=pins_of(tree, tools),
                 arguments=arguments_read(tree),
+                paths=paths_read(tree),
                 attributes=attributes_read(tree),
                 context=context_read(tree),
                 body=json.dumps(tree | {"annotations": {}}),

@@ -17,7 +17,7 @@ from governance.policies.facts import Facts
 from governance.policies.request import entities_of, projected, request_of
 from governance.policies.schema import Arguments
 from governance.policies.scope import EVERYTHING
-from governance.policies.shapes import Record
+from governance.policies.shapes import Record, is_hidden
 
 NO_PERMIT = "No policy permits this"
 _NO_ARGUMENTS = Arguments(Record(), frozenset())
@@ -111,6 +111,11 @@ def _judged_arguments(rules: RuleSet, compiled: CompiledSet, facts: Facts) -> di
     if declared is None:
         message = f"The policies do not know a tool called {facts.target}, so it is refused"
         raise DoubtError(message)
+    if facts.resource_type == "Tool":
+        hidden = next((path for path in rules.paths if is_hidden(facts.arguments, declared.shape, path)), None)
+        if hidden is not None:
+            message = f"Policies read the argument {'.'.join(hidden)}, which has no type, so this is refused"
+            raise DoubtError(message)
     arguments, unfit = projected(facts, declared, None if EVERYTHING in rules.arguments else rules.arguments)
     if unfit:
         message = f"Policies read the argument {min(unfit)}, whose value does not fit its type, so this is refused"

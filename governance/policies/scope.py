@@ -78,6 +78,30 @@ def _read(node: Any) -> Iterator[str]:
                 yield from _read(part)
 
 
+def paths_read(tree: Mapping[str, Any]) -> frozenset[tuple[str, ...]]:
+    """Where in the arguments the policy's conditions look: `context.args has order.total` looks at order, and there."""
+    return frozenset(_paths(tree["conditions"]))
+
+
+def _paths(node: Any) -> Iterator[tuple[str, ...]]:
+    if isinstance(node, list):
+        for part in node:
+            yield from _paths(part)
+    elif isinstance(node, Mapping):
+        for operator, part in node.items():
+            if operator in (".", "has") and (above := _path(part["left"])) is not None:
+                yield (*above, part["attr"])
+            yield from _paths(part)
+
+
+def _path(node: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The way from the arguments down to what a node stands for; None if it is none of theirs."""
+    if node == _ARGS:
+        return ()
+    above = _path(node["."]["left"]) if "." in node else None
+    return None if above is None else (*above, node["."]["attr"])
+
+
 _CONTEXT = {"Var": "context"}
 _BARE = (".", "args")
 _ARGS = {".": {"left": _CONTEXT, "attr": "args"}}

@@ -5,7 +5,7 @@ What has no single Cedar type (anything at all, mixed alternatives) has no shape
 as text in `context.args_json`. A value that may be null is optional, and null counts as absent.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -90,6 +90,17 @@ def project(value: Any, shape: Shape) -> Any:
             return {"__extn": {"fn": "decimal", "arg": _decimal(value)}}
     message = f"{type(value).__name__} is not a {type(shape).__name__ if not isinstance(shape, Scalar) else shape}"
     raise UnfitError(message)
+
+
+def is_hidden(value: Any, shape: Shape, path: Sequence[str]) -> bool:
+    """Whether a value stands at a path where the shape knows of none: a policy would take it for absent."""
+    for name in path:
+        if not isinstance(shape, Record) or not isinstance(value, Mapping) or value.get(name) is None:
+            return False
+        if name not in shape.members:
+            return True
+        value, shape = value[name], shape.members[name].shape
+    return False
 
 
 def _project_record(value: Mapping[str, Any], members: Mapping[str, Member]) -> dict[str, Any]:

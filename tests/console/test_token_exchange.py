@@ -9,8 +9,10 @@ from urllib.parse import urlencode
 import pytest
 from django.test import Client
 
+import foundation.api.doors
 from agents.registry.models import Agent
 from agents.registry.services import activate_agent, create_agent, publish_version, serve_version, suspend_agent
+from agents.tools.services import add_connector
 from foundation.audit.models import AuditEntry
 from foundation.delegation.models import DelegationGrant
 from foundation.delegation.services import give_delegation, narrow_delegation, revoke_delegation
@@ -48,10 +50,10 @@ def give(world: World, to: Agent, scopes: list[str], audience: list[str], parent
         )  # fmt: skip
 
 
-def ask(**fields: Any) -> Any:
+def ask(client: Client | None = None, /, **fields: Any) -> Any:
     form = {"grant_type": EXCHANGE, "subject_token_type": ACCESS} | fields
     sent = urlencode({name: value for name, value in form.items() if value is not None}, doseq=True)
-    return caller().post("/api/v1/token", sent, content_type="application/x-www-form-urlencoded")
+    return (client or caller()).post("/api/v1/token", sent, content_type="application/x-www-form-urlencoded")
 
 
 def caller() -> Client:
@@ -138,6 +140,38 @@ def test_an_agent_asks_for_less(world: World, clerk: Agent) -> None:
     assert mine["scope"] == f"{READ} {SEARCH}"
     answer = ask(subject_token=mine["access_token"], subject_token_type=JWT, audience="papers", scope=READ).json()
     assert (answer["scope"], read(answer["access_token"])["aud"]) == (READ, "papers")
+
+
+def test_an_agent_with_more_tools_than_a_token_holds_names_what_it_wants(world: World, clerk: Agent) -> None:
+    query = {"description": "Reads.", "sql": "SELECT 1", "schema": {"type": "object", "properties": {}}}
+    with tenant(world.organisation.id):
+        queries = {f"{number:03}-{'x' * 70}": query for number in range(300)}
+        add_connector(actor=world.shell, slug="many", name="Many", kind="sql", settings={"queries": queries})
+        names = [f"many.{one}" for one in queries]
+        assert clerk.serving is not None
+        version = publish_version(actor=world.shell, agent=clerk, instructions="x", delegates=[], tools=names,
+                                  language_model=clerk.serving.language_model)  # fmt: skip
+        serve_version(actor=world.shell, agent=clerk, version=version)
+    give(world, clerk, ["tool:*"], ["many"])
+    asked = {"subject_token": world.keys["operator"], "requested_actor": "clerk", "audience": "many"}
+    answer = ask(**asked)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_scope")
+    assert "300" in answer.json()["error_description"]
+    assert ask(**asked, scope=" ".join(f"tool:{one}" for one in names[:40])).status_code == 200
+
+
+def test_who_asks_too_fast_waits_for_a_minute_at_most(
+    world: World, clerk: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key that is in force is no refusal, which would shut the address out for a quarter of an hour."""
+    give(world, clerk, [SEARCH], ["papers"])
+    client, asked = caller(), {"subject_token": world.keys["operator"], "requested_actor": "clerk"}
+    monkeypatch.setattr(foundation.api.doors, "PER_DOOR", 0)
+    for _ in range(foundation.api.doors.PER_ADDRESS + 1):
+        answer = ask(client, **asked)
+        assert (answer.status_code, int(answer["Retry-After"]) <= 60) == (429, True)
+    monkeypatch.setattr(foundation.api.doors, "PER_DOOR", 600)
+    assert ask(client, **asked).status_code == 200
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {

@@ -6,22 +6,31 @@ from typing import Any
 import pytest
 from django.db import connections
 
+from agents.runs.control import fork_run
 from agents.runs.engine import advance
 from agents.runs.models import Run
-from agents.runs.services import cancel_run
+from agents.runs.services import cancel_run, start_run
 from agents.tools.models import Tool
 from agents.tools.services import disable_tool
 from foundation.access.guards import RefusedError
 from foundation.access.models import Grant
 from foundation.access.services import grant
-from foundation.actors import Actor, ActorKind
+from foundation.actors import Actor, ActorKind, AuthenticationMethod
 from foundation.audit.models import AuditEntry
 from foundation.errors import ConflictError, InvalidError
-from foundation.identity.models import Principal
-from foundation.identity.services import add_person, create_service, suspend_principal
+from foundation.identity.keys import rotate_api_key
+from foundation.identity.models import ApiKey, Principal
+from foundation.identity.services import (
+    add_person,
+    create_api_key,
+    create_service,
+    revoke_api_key,
+    suspend_principal,
+)
 from foundation.ids import uuid7
 from foundation.organisations.models import GrantTarget
 from governance.approvals.models import ApprovalRequest, Vote
+from governance.approvals.queue import own_queue, queue, visible_requests
 from governance.approvals.services import SeparationError, approve, deny
 from governance.approvals.tasks import expire
 from governance.budgets.services import set_budget
@@ -219,6 +228,55 @@ def test_who_may_not_approve(careful: Any) -> None:
         assert Vote.objects.filter(request__run=run).count() == 0
     say_yes(house, run, person(house, "operator"))
     assert house.run(run).state == "succeeded"
+
+
+def test_nobody_in_whose_name_a_fork_acts_approves_its_acts(careful: Any) -> None:
+    """A fork acts for whomever the former run acted for, too: it is an act of theirs, whoever presses the button."""
+    house, run = careful()
+    forker, other = person(house, "operator"), person(house, "operator")
+    with house.in_tenant():
+        fork = fork_run(actor=forker, run=run, step=0)
+    fork = house.run(fork)
+    assert (fork.waits_for, fork.requester_id) == ("approval", forker.principal)
+    for who in (house.owner, forker):
+        assert is_refused(house, fork, who)
+        with house.in_tenant():
+            ask = next(one for one in queue(who) if one.request.run_id == fork.id)
+            assert "somebody else" in ask.why_not
+            assert ask not in own_queue(who, visible_requests(who), queue(who))
+    say_yes(house, fork, other)
+    assert house.run(fork).state == "succeeded"
+
+
+def test_whoever_has_a_services_key_does_not_approve_what_that_service_asks_for(careful: Any) -> None:
+    """Whoever was shown the key of a service may be that service: the act would be asked for and approved by one."""
+    house, _ = careful()
+    maker, later, other = (person(house, "administrator") for _ in range(3))
+    robot, key = robot_of(house, maker)
+    through = Actor(kind=ActorKind.SERVICE, name="Robot", principal=robot.id, organisation=house.organisation.id,
+                    key=key.id, method=AuthenticationMethod.API_KEY)  # fmt: skip
+    with house.in_tenant():
+        rotated, _ = rotate_api_key(actor=through, api_key=key, overlap=0)
+        revoke_api_key(actor=later, api_key=create_api_key(actor=later, principal=robot, name="gone")[0])
+        started = start_run(actor=through, agent=house.agent, title="t", input="x")
+        forked = fork_run(actor=other, run=started, step=0)
+        revoke_api_key(actor=later, api_key=rotated)
+    for run in map(house.run, (started, forked)):
+        assert is_refused(house, run, maker)
+        with house.in_tenant():
+            ask = next(one for one in queue(maker) if one.request.run_id == run.id)
+        assert "a key of the service" in ask.why_not
+        say_yes(house, run, later)
+        assert house.run(run).state == "succeeded"
+
+
+def robot_of(house: Any, maker: Actor) -> tuple[Principal, ApiKey]:
+    """A service that starts runs, and its key, which this person was shown."""
+    with house.in_tenant():
+        robot = create_service(actor=house.owner, organisation=house.organisation, name="Robot")
+        grant(actor=house.owner, principal=robot, role="builder",
+              target=GrantTarget.objects.get(pk=house.organisation.id))  # fmt: skip
+        return robot, create_api_key(actor=maker, principal=robot, name="robot")[0]
 
 
 def is_refused(house: Any, run: Run, actor: Actor) -> bool:

@@ -191,6 +191,16 @@ def test_what_is_unknown_of_the_cost_is_booked_as_held(house: Any, act: Any) -> 
     assert budget(house.organisation.id).settled == EURO
 
 
+def test_no_cost_gives_money_back(house: Any, act: Any) -> None:
+    """An endpoint that counts fewer than no tokens would fill the budget again, and again."""
+    spent, other = act(), act()
+    reserve(spent)
+    settle(spent, EURO)
+    reserve(other)
+    assert settle(other, -EURO) == EURO, "booked as held, as what nobody knows"
+    assert budget(house.organisation.id).settled == 2 * EURO
+
+
 def test_what_was_never_sent_is_released(house: Any, act: Any) -> None:
     action = act()
     reserve(action)

@@ -62,6 +62,10 @@ class TokenDoor(APIView):
                          reason=str(error), organisation=asked.place)  # fmt: skip
             record_refusal(told)
             return _unstored(Response({"error": code, "error_description": str(error)}, 400))
+        except Throttled:
+            # What was presented is in force, and comes only too early.
+            forgive(counted)
+            raise
         forgive(counted)
         seconds = int(claims.expires_at.timestamp()) - int(claims.issued_at.timestamp())
         answer = {"access_token": mint(claims), "issued_token_type": JWT, "token_type": "Bearer",

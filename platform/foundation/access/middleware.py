@@ -20,6 +20,7 @@ from foundation.identity.refusals import anonymous
 from foundation.identity.requests import address_of, bearer_token, request_id_of
 from foundation.identity.step_up import StaleSignInError, to_step_up
 from foundation.refused_rows import told
+from foundation.secrets.redaction import redacted
 from foundation.tenancy.context import enter
 
 # The first never ask the database; the pages of sign-in and the doors for signed calls open transactions of their own,
@@ -167,7 +168,7 @@ def _record_refusal(request: ActorRequest, response: HttpResponse) -> None:
             request.actor,
             "access.refuse",
             target_kind="route",
-            target_name=f"{request.method} {request.path_info}"[:300],
+            target_name=redacted(f"{request.method} {request.path_info}")[:300],
             outcome="denied",
             reason=request.refusal or response.reason_phrase,
         )

@@ -85,6 +85,9 @@ def entry(
     small: Mapping[str, Any] = (details if ours else plain(details)) if details else {}
     if not ours and len(orjson.dumps(small)) > MAX_DETAILS:
         raise ValueError(f"The details of {action} exceed {MAX_DETAILS} bytes: put them into the body.")
+    if actor.key is not None:
+        # Of several keys of one principal, the one that was lost must be found.
+        small = {**small, "api_key": str(actor.key)}
     return Entry(
         actor=actor,
         action=action,

@@ -2,7 +2,7 @@
 
 It needs no database and none of Remit's dependencies but `cryptography`. It ends with 0 when every entry is as it was
 signed, with 1 naming the first that is not, with 2 when it was called wrongly. KEY is the log's public key as it was
-published; take it from elsewhere than the file, or the file proves only itself.
+published; take it from elsewhere than the file, or the file proves only itself. Where the key was rotated, give each.
 """
 
 import argparse
@@ -27,15 +27,16 @@ class LogInvalidError(Exception):
         self.index = index
 
 
-def verify_lines(lines: Iterable[str], key: VerifierKey, *, witnessed: Iterable[str] = ()) -> SignedHead:
-    """Check an export and give its newest head. `witnessed` are notes kept elsewhere. Raises LogInvalidError."""
+def verify_lines(lines: Iterable[str], *keys: VerifierKey, witnessed: Iterable[str] = ()) -> SignedHead:
+    """Check an export and give its newest head. `keys` are those that the log was ever signed with, `witnessed` notes
+    kept elsewhere. Raises LogInvalidError."""
     hashes: list[bytes] = []
-    heads = [_opened(note, key) for note in witnessed]
+    heads = [_opened(note, keys) for note in witnessed]
     for line in _parsed(lines):
         if line.get("kind") == "entry":
             hashes.append(_checked_leaf(line, len(hashes)))
         elif line.get("kind") == "checkpoint":
-            heads.append(_opened(str(line.get("note")), key))
+            heads.append(_opened(str(line.get("note")), keys))
     if not heads:
         raise LogInvalidError("The file holds no checkpoint, so nothing in it is proved.")
     heads.sort(key=lambda head: head.size)
@@ -72,14 +73,18 @@ def _digest(line: dict[str, Any]) -> str:
     return "sha256:" + hashlib.sha256(salt + str(line["body"]).encode()).hexdigest()
 
 
-def _opened(note: str, key: VerifierKey) -> SignedHead:
-    try:
-        head = open_note(note, key)
-    except NoteInvalidError as error:
-        raise LogInvalidError(f"A checkpoint is not signed by the given key: {error}") from error
-    if head.origin != key.name:
-        raise LogInvalidError(f"A checkpoint is of another log: {head.origin}.")
-    return head
+def _opened(note: str, keys: Iterable[VerifierKey]) -> SignedHead:
+    said = "no key was given"
+    for key in keys:
+        try:
+            head = open_note(note, key)
+        except NoteInvalidError as error:
+            said = str(error)
+            continue
+        if head.origin != key.name:
+            raise LogInvalidError(f"A checkpoint is of another log: {head.origin}.")
+        return head
+    raise LogInvalidError(f"A checkpoint is signed by none of the given keys: {said}")
 
 
 def _check_roots(hashes: list[bytes], heads: list[SignedHead]) -> None:
@@ -100,13 +105,16 @@ def main(arguments: list[str] | None = None) -> int:
     """The command; returns its exit code."""
     parser = argparse.ArgumentParser(prog="verifier", description="Verify an exported log of Remit.")
     parser.add_argument("file", type=Path, help="the export, one JSON object a line")
-    parser.add_argument("--key", required=True, help="the log's public key: name+id+key")
+    said = "the log's public key: name+id+key; several where it was rotated"
+    parser.add_argument("--key", required=True, action="append", help=said)
     parser.add_argument("--checkpoint", type=Path, action="append", default=[], help="a checkpoint kept elsewhere")
     given = parser.parse_args(arguments)
     try:
-        key = VerifierKey.parse(given.key)
+        keys = [VerifierKey.parse(key) for key in given.key]
+        if len({key.name for key in keys}) > 1:
+            parser.error("The keys are of different logs.")
         with given.file.open(encoding="utf-8") as lines:
-            head = verify_lines(lines, key, witnessed=[path.read_text("utf-8") for path in given.checkpoint])
+            head = verify_lines(lines, *keys, witnessed=[path.read_text("utf-8") for path in given.checkpoint])
     except LogInvalidError as error:
         _say(f"BAD: {error}")
         return 1

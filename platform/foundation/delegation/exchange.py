@@ -24,6 +24,8 @@ from foundation.delegation.models import DelegationGrant
 from foundation.delegation.standing import link_of_token, links_of_holders
 from foundation.delegation.tokens import Claims, Party, end_of
 
+LONGEST_SCOPES = 8_000  # characters of them together: a token of more is none (tokens.LONGEST), and fits no header
+
 # The same for an agent that there is and for one that there is not: not everybody may know which there are.
 NOT_LET = "There is no such agent, it is not active, or nobody lets it act here (any more)."
 
@@ -136,6 +138,8 @@ def _scopes(links: Sequence[Link], wish: Wish) -> Rights:
         raise ExchangeError("invalid_scope", f"{lacking[0]} is not left at the end of the chain ({bound.name}).")
     if not left:
         raise ExchangeError("invalid_scope", "Nothing is left at the end of the chain.")
+    if not wish.scopes and sum(map(len, left)) > LONGEST_SCOPES:
+        raise ExchangeError("invalid_scope", f"{len(left)} scopes are left, more than a token holds: name some.")
     return wish.scopes or left
 
 

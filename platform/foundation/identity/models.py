@@ -105,7 +105,7 @@ class ApiKey(TenantModel):
 
     `scopes` narrows the principal's permissions to those named; empty means no narrowing. `successor` is the key that
     replaces it: until its own end, which the rotation has set, both are accepted. `made_by` is the key that made it: it
-    does not outlive that one.
+    does not outlive that one. `shown_to` is the person who has seen it: whoever made it, by hand or through other keys.
     """
 
     principal = TenantForeignKey(Principal, related_name="api_keys")
@@ -118,6 +118,7 @@ class ApiKey(TenantModel):
     last_used_at = models.DateTimeField(null=True, blank=True)
     successor = TenantForeignKey("self", null=True, blank=True, related_name="predecessors")
     made_by = TenantForeignKey("self", null=True, blank=True, related_name="made")
+    shown_to = TenantForeignKey(Principal, null=True, blank=True, related_name="seen_keys")
 
     class Meta(TenantModel.Meta):
         pass

@@ -94,7 +94,8 @@ def create_api_key(
     _refuse_key_for(actor, principal, scopes)
     if expires_at is not None and expires_at <= database_now():
         raise InvalidError("The key would have expired already: choose a later day.", "expires_at")
-    maker = maker or acting_key(actor)
+    acting = acting_key(actor)
+    maker = maker or acting
     expires_at = end_within(maker, expires_at)
     made = new_key()
     key = ApiKey.objects.create(
@@ -106,6 +107,7 @@ def create_api_key(
         scopes=sorted(set(scopes)),
         expires_at=expires_at,
         made_by=maker,
+        shown_to_id=actor.principal if actor.is_person else acting.shown_to_id if acting else None,
     )
     details = {"principal": principal.id, "prefix": key.prefix, "scopes": key.scopes, "expires_at": expires_at,
                "made_by": key.made_by_id}  # fmt: skip

@@ -20,6 +20,8 @@ _NAMES = re.compile(
 _LOOKS = (
     # The user and host of a URL stay, its password goes.
     (re.compile(r"\b([a-z][a-z0-9+.-]*://[^\s:/@]*):[^\s@]+@", re.IGNORECASE), rf"\1:{REDACTED}@"),
+    # Links that sign in or invite count until they are used.
+    (re.compile(r"(/sign-in/(?:link|invitation)/)[^\s/?#\"']+"), rf"\1{REDACTED}"),
     (re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE), rf"\1 {REDACTED}"),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), REDACTED),
     (re.compile(r"\b(sk|pk|rk|rmt|remit)[-_][A-Za-z0-9_-]{12,}"), REDACTED),

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import product
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Any
 
@@ -110,6 +111,17 @@ def test_an_endpoint_that_counts_nothing_leaves_the_cost_unknown(endpoint: Answe
     endpoint.body = json.dumps(body).encode()
     got = ask(endpoint, api)
     assert (got.input_tokens, got.output_tokens) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("api", "said"),
+    [*product(["responses", "chat"], [-1, 10**12, 7.5, None, [7]]), ("responses", "7"), ("responses", True)],
+)
+def test_a_count_that_cannot_be_one_leaves_the_cost_unknown(endpoint: Answering, api: str, said: Any) -> None:
+    whole, name = (RESPONSE, "output_tokens") if api == "responses" else (CHAT, "completion_tokens")
+    endpoint.body = json.dumps({**whole, "usage": {**whole["usage"], name: said}}).encode()
+    got = ask(endpoint, api)
+    assert (got.input_tokens, got.output_tokens) == (7, None)
 
 
 @pytest.mark.parametrize(

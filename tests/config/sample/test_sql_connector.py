@@ -1,11 +1,15 @@
 """The SQL connector on the sample's orders: reads what its queries name, and nothing else."""
 
+import struct
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from agents.labels import Confidentiality, Integrity
 from agents.tools.port import ToolEffect, ToolRefusedError
 from agents.tools.sql import SqlConnector
+from tests.servers import serving
 
 CONNECTOR = SqlConnector()
 
@@ -85,6 +89,37 @@ def test_a_slow_query_is_stopped(shop, ask):
     request = type(request)(**{name: getattr(request, name) for name in request.__slots__} | {"timeout": 0.2})
     with pytest.raises(ToolRefusedError, match="too long"):
         CONNECTOR.call(request)
+
+
+def test_no_more_rows_are_read_than_are_asked_for(shop, ask):
+    """A query with millions of rows would otherwise fill the memory of a worker that is everybody's."""
+    settings = query("SELECT 1 / (500000 - n) AS n FROM generate_series(1, 1000000) n") | {"row_limit": 2}
+    content = CONNECTOR.call(ask("q", secret=shop["orders"], settings=settings)).content
+    assert content == {"rows": [{"n": 0}, {"n": 0}], "truncated": True}
+
+
+class _Silent(StreamRequestHandler):
+    """A server of the protocol (version 3) that lets everybody in, and then says nothing any more."""
+
+    def handle(self):
+        (length,) = struct.unpack("!i", self.rfile.read(4))
+        if self.rfile.read(length - 4) == struct.pack("!i", 80877103):  # asked for TLS
+            self.wfile.write(b"N")
+            (length,) = struct.unpack("!i", self.rfile.read(4))
+            self.rfile.read(length - 4)
+        self.wfile.write(b"R" + struct.pack("!ii", 8, 0) + b"Z" + struct.pack("!i", 5) + b"I")
+        self.rfile.read()  # until the other side hangs up
+
+
+def test_a_server_that_says_nothing_holds_nobody_for_ever(ask, settings):
+    """Whose server it is says the credential, which any organisation sets; the worker is everybody's."""
+    with serving(ThreadingTCPServer(("127.0.0.1", 0), _Silent)) as port:
+        settings.REMIT_OUTBOUND_ALLOW = (f"127.0.0.1:{port}",)
+        secret = f"host=127.0.0.1 port={port} dbname=d user=u password=p"
+        request = ask("q", secret=secret, settings=query("SELECT 1"))
+        request = type(request)(**{name: getattr(request, name) for name in request.__slots__} | {"timeout": 0.2})
+        with pytest.raises(ToolRefusedError, match="broke"):
+            CONNECTOR.call(request)
 
 
 @pytest.mark.parametrize(

@@ -282,3 +282,35 @@ def test_old_checkpoints_verify_after_the_log_key_was_rotated(signed, write, sea
     monkeypatch.setenv("REMIT_LOG_KEY", new)
     assert "no signature" in verify(signed).message
     assert AuditLeaf.objects.using("system").filter(log=signed).count() == 11
+
+
+def test_of_all_logs_the_command_misses_none_that_lost_its_checkpoints(signed, tamper):
+    tamper("DELETE FROM audit_checkpoint WHERE log = ORG")
+    assert f"{signed}: BAD at 0" in _of_all()
+    tamper("DELETE FROM audit_auditleaf WHERE log = ORG", "DELETE FROM audit_logtile WHERE log = ORG")
+    assert f"{signed}: BAD: Entry" in _of_all()
+
+
+def _of_all() -> str:
+    said = StringIO()
+    with pytest.raises(CommandError):
+        call_command("verify_record", stdout=said)
+    return said.getvalue()
+
+
+def test_an_export_over_a_rotation_of_the_log_key_verifies_with_both_keys(
+    signed, write, seal_all, monkeypatch, verifier, tmp_path
+):
+    file, former = tmp_path / "log.jsonl", public_keys(signed)[0]
+    new, old = (base64.b64encode(seed).decode() for seed in (bytes(32), load_or_make_key(KEY_FILE, KEY_VARIABLE)))
+    monkeypatch.setenv("REMIT_LOG_KEY", f"{new} {old}")
+    write()
+    seal_all()
+    file.write_text("\n".join(export(signed)), encoding="utf-8")
+    both = [word for key in public_keys(signed) for word in ("--key", str(key))]
+    good = verifier(file, *both)
+    assert (good.returncode, good.stdout[:15]) == (0, "OK: 11 entries "), good
+    for one in public_keys(signed):
+        assert verifier(file, "--key", one).returncode == 1, "half of the checkpoints are another key's"
+    other = VerifierKey("remit/other", former.public)
+    assert verifier(file, *both, "--key", other).returncode == 2

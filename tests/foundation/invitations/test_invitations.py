@@ -12,6 +12,7 @@ from django.test import Client, RequestFactory
 from foundation.access.models import Grant, permissions_on
 from foundation.access.services import grant, withdraw
 from foundation.actors import Actor
+from foundation.audit.models import AuditEntry
 from foundation.errors import ConflictError, InvalidError
 from foundation.identity.authentication import actor_of_session
 from foundation.identity.models import Membership
@@ -22,6 +23,7 @@ from foundation.invitations.joining import invitation_of
 from foundation.invitations.models import Invitation
 from foundation.invitations.services import Invited, invite, withdraw_invitation
 from foundation.organisations.models import GrantTarget
+from foundation.secrets.redaction import REDACTED
 from tests.foundation.identity.household import PASSWORD, Household, away, make_household
 
 JOINING = {"name": "Ivy Invited", "password": PASSWORD, "again": PASSWORD}
@@ -175,6 +177,19 @@ def test_nobody_invites_to_more_than_they_may_and_it_counts_when_it_is_accepted(
         suspend_principal(actor=door.home.shell, principal=door.home.principal(door.home.owner), reason="away")
     assert "may not do that any more" in away().post(path(again), JOINING).content.decode()
     assert door.email not in door.members()
+
+
+def test_a_refused_form_does_not_put_the_link_into_the_record(door: Door):
+    """Whoever reads the record could open a link that still counts. A form that was open for too long is refused."""
+    home, paths = door.home, [path(door.ask()), door.home.link(door.home.owner)]
+    member = away(enforce_csrf_checks=True)
+    member.force_login(home.user(home.member))
+    for client in (member, away(enforce_csrf_checks=True)):
+        assert [client.post(one, JOINING).status_code for one in paths] == [403, 403]
+    told = [one.target_name for one in home.entries("access.refuse", "denied")]
+    assert told == [f"POST /sign-in/invitation/{REDACTED}/", f"POST /sign-in/link/{REDACTED}/"]
+    names = AuditEntry.objects.using("system").filter(action="access.refuse").values_list("target_name", flat=True)
+    assert not [name for name in names if any(one.split("/")[3] in name for one in paths)]
 
 
 def test_with_a_mail_server_the_link_goes_there_and_nowhere_else(door: Door, settings: Any):

@@ -24,6 +24,8 @@ CANARY = "c4n4ry"  # in every secret below
         ("password=c4n4ry&x=1", f"password={REDACTED}&x=1"),
         ('{"api_key": "c4n4ry"}', f'{{"api_key": "{REDACTED}"}}'),
         ("-----BEGIN PRIVATE KEY-----\nc4n4ry\n-----END PRIVATE KEY-----\nrest", f"{REDACTED}\nrest"),
+        ("Forbidden: /sign-in/link/c4n4ry-_1/", f"Forbidden: /sign-in/link/{REDACTED}/"),
+        ('"https://h/sign-in/invitation/c4n4ry"', f'"https://h/sign-in/invitation/{REDACTED}"'),
         ("-----BEGIN EC PRIVATE KEY-----\nc4n4ry cut", REDACTED),
     ],
 )

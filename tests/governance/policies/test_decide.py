@@ -9,7 +9,7 @@ from agents.gate import ActionKind, Determinant, Effect, Obligation
 from governance.policies.compiled import Mode, PolicyText, compile_policies
 from governance.policies.evaluation import Decision, decide
 from governance.policies.facts import Facts
-from governance.policies.schema import PolicySchema
+from governance.policies.schema import PolicySchema, PolicyTool, build_schema
 
 Says = Callable[..., Decision]
 OfCents = Callable[[int], Facts]
@@ -157,6 +157,46 @@ def test_an_unfit_argument_that_nobody_reads_is_no_matter(says: Says, refund: Fa
     assert "argument rate" in says(precise, *desk, whole).reasons[0]
     assert says(replace(refund, arguments={**refund.arguments, "rate": 0.75}), *desk, guarded).effect is Effect.DENY
     assert says(replace(refund, arguments={**refund.arguments, "rate": 0.25}), *desk, guarded).effect is Effect.ALLOW
+
+
+NESTED = {
+    "type": "object",
+    "properties": {
+        "amount": {"type": ["integer", "string"]},
+        "order": {"type": "object", "properties": {"lines": {"type": "integer"}, "total": {}}},
+        "lines": {"type": "array", "items": {"type": "object", "properties": {"sku": {"type": "string"}}}},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("condition", "arguments", "named"),
+    [
+        ("context.args has amount && context.args.amount > 5", {"amount": 9}, "amount"),
+        ("context.args has amount", {"amount": "9"}, "amount"),
+        ("context.args has limit && context.args.limit > 5", {"limit": 9}, "limit"),
+        ("context.args has order && context.args.order has total", {"order": {"total": 9}}, "order.total"),
+        ("context.args has order.total", {"order": {"lines": 1, "total": 9}}, "order.total"),
+        ("context has args.amount", {"amount": 9}, "amount"),
+    ],
+)
+def test_an_argument_that_has_no_type_is_doubt_where_a_policy_looks_for_it(
+    condition: str, arguments: dict[str, object], named: str, refund: Facts
+) -> None:
+    """Otherwise the policy would not see what is there, and `has` would say that it is not: a forbid would be lost."""
+    schema = build_schema([PolicyTool("payments.refund", NESTED)], models=[], agents=["triage"])
+    texts = [
+        PolicyText("may", 1, "permit (principal, action, resource);"),
+        PolicyText("limit", 1, f'forbid (principal, action in Action::"tool_call", resource) when {{ {condition} }};'),
+    ]
+    compiled = compile_policies(texts, schema)
+
+    decision = decide(compiled, replace(refund, arguments=arguments))
+
+    assert decision.effect is Effect.DENY
+    assert f"argument {named}, " in decision.reasons[0]
+    for absent in ({}, {named.partition(".")[0]: None}, {"order": {"lines": 1}}, {"lines": [{"sku": "a", "total": 9}]}):
+        assert decide(compiled, replace(refund, arguments=absent)).effect is Effect.ALLOW, absent
 
 
 def test_a_logged_policy_is_reported_and_not_obeyed(says: Says, refund: Facts, desk: tuple[str, ...]) -> None:

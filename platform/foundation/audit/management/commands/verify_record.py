@@ -1,7 +1,6 @@
 """`manage.py verify_record`: the record against its signed checkpoints."""
 
 from argparse import ArgumentParser
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -9,7 +8,8 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError
 
 from foundation.audit.export import export
-from foundation.audit.models import INSTALLATION, Checkpoint
+from foundation.audit.leaves import log_of
+from foundation.audit.models import INSTALLATION, AuditEntry, AuditLeaf, Checkpoint
 from foundation.audit.sealing import ALIAS, public_keys
 from foundation.audit.verification import verify
 
@@ -49,11 +49,15 @@ class Command(BaseCommand):
         return result.ok
 
 
-def _logs(one: UUID | None) -> Iterator[UUID]:
+def _logs(one: UUID | None) -> list[UUID]:
+    """One, or all of which anything is left: whoever took a log's checkpoints away must not take it out of sight."""
     if one is not None:
-        yield one
-        return
-    yield from Checkpoint.objects.using(ALIAS).order_by("log").values_list("log", flat=True).distinct()
+        return [one]
+    written = AuditEntry.objects.using(ALIAS).order_by().values_list("organisation_id", flat=True).distinct()
+    found = {log_of(organisation) for organisation in written}
+    for rows in (AuditLeaf.objects, Checkpoint.objects):
+        found.update(rows.using(ALIAS).order_by().values_list("log", flat=True).distinct())
+    return sorted(found)
 
 
 def _organisation(log: UUID | None) -> UUID | None:
