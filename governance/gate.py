@@ -153,8 +153,10 @@ def _answer(asked: approvals.Standing) -> str:
     match asked.state:
         case ApprovalState.DENIED:
             return f"A person said no: {asked.reason}" if asked.reason else "A person said no."
+        case ApprovalState.EXPIRED if asked.approved:
+            return f"It was approved by {asked.approved}, but that ran out before it was used."
         case ApprovalState.EXPIRED:
-            return "Nobody answered in time, which means no."
+            return "It was not approved in time, which means no."
         case ApprovalState.CONSUMED:
             return "This approval was already used."
     return ""

@@ -14,6 +14,7 @@ _VARIABLES = {  # and what each must be at the least; None: more than zero
     "RUN_DRAIN_SECONDS": ("REMIT_RUN_DRAIN_SECONDS", 0),
     "RUN_SLOTS": ("REMIT_RUN_SLOTS", 1),
     "RUN_MAX_CRASHES": ("REMIT_RUN_MAX_CRASHES", 1),
+    "RUN_STREAMS": ("REMIT_RUN_STREAMS", 1),
 }
 
 
@@ -31,9 +32,9 @@ def check_timings(app_configs: Any = None, **_kwargs: Any) -> list[CheckMessage]
 
 
 def refuse_wrong_timings() -> None:
-    """End a process that is about to take runs with timings that do not fit. Raises SystemExit with all that is wrong.
+    """End a process that is about to begin with timings that do not fit. Raises SystemExit with all that is wrong.
 
-    Celery runs Django's checks and does not look at what they say.
+    Celery runs Django's checks and does not look at what they say; a web server does not run them.
     """
     if wrong := check_timings():
         raise SystemExit("\n".join(f"{one.msg} {one.hint}" for one in wrong))

@@ -13,6 +13,7 @@ from agents.runs.models import ENDED, Relation, Run, RunState, Step, StepState, 
 from agents.runs.repeats import refuse_done
 from agents.runs.tasks import ring
 from agents.runs.telling import tell
+from agents.runs.versions import require_version
 from agents.tools.builtins import HAND_OVER
 from foundation.actors import Actor
 from foundation.audit.record import entry, record
@@ -90,9 +91,11 @@ def fork_run(
 
     Nothing of what is shared is done or paid again; all that follows is. The new run acts for whomever the former
     acted for, and for who forks it. Step 0 is the beginning: only there another `input` may be given. Raises
-    InvalidError, ConflictError.
+    InvalidError, ConflictError, RefusedError.
     """
     refuse_agent(actor)
+    if version is not None:
+        require_version(actor, run, version)
     journal = whole_journal(run)
     if not 0 <= step <= len(journal):
         raise InvalidError(f"This run has {len(journal)} steps: fork from one of them, or from 0.", field="step")
@@ -144,9 +147,11 @@ def replay_run(*, actor: Actor, run: Run, version: AgentVersion | None = None) -
 
     Without a version its model's answers are played too, and nothing is paid. With one, that version's model is
     really called, and paid; tools, people and children still answer as recorded. Every act is judged as it would be
-    today. Raises InvalidError, ConflictError.
+    today. Raises InvalidError, ConflictError, RefusedError.
     """
     refuse_agent(actor)
+    if version is not None:
+        require_version(actor, run, version)
     if run.state not in ENDED:
         raise ConflictError("This run has not ended: only a run that has is replayed.")
     journal = whole_journal(run)

@@ -11,6 +11,7 @@ from agents.registry.models import AgentVersion
 from agents.runs.control import fork_run, pause_run, replay_run, resume_run, retry_run
 from agents.runs.control_forms import AS_IT_WAS, ForkForm, ReplayForm, RetryForm
 from agents.runs.models import Run, Step, StepState
+from agents.runs.versions import usable_versions
 from foundation.access.roles import Permission
 from foundation.errors import InvalidError
 from foundation.web.forms import FormPage
@@ -53,7 +54,7 @@ class MakesRun(FormPage):
 
     def load(self, **address: Any) -> None:
         """The run."""
-        self._run = self.found(Run.objects.select_related("agent", "version"), pk=address["run_id"])
+        self._run = self.found(Run.objects.select_related("agent", "version", "session"), pk=address["run_id"])
 
     def context(self) -> Mapping[str, Any]:
         """The run."""
@@ -65,7 +66,7 @@ class MakesRun(FormPage):
         return int(given) if given.isascii() and given.isdigit() and len(given) < 7 else None  # noqa: PLR2004 - digits
 
     def _versions(self) -> dict[str, AgentVersion]:
-        rows = AgentVersion.objects.filter(agent_id=self._run.agent_id).order_by("-number")[:MOST_VERSIONS]
+        rows = usable_versions(self.actor, self._run).order_by("-number")[:MOST_VERSIONS]
         return {str(version.number): version for version in rows}
 
 

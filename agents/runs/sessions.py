@@ -141,8 +141,9 @@ def export_session(*, actor: Actor, session: Session) -> dict[str, Any]:
 
 def _open(session: Session) -> Session:
     """The session, locked; runs of it begin under the same lock."""
-    rows = Session.objects.select_related("version").select_for_update(of=("self",), no_key=True)
-    found = rows.get(pk=session.pk)
+    # Alone: a row that was changed while this one waited for it no longer meets the rows that it was joined with.
+    Session.objects.only("id").select_for_update(no_key=True).get(pk=session.pk)
+    found = Session.objects.select_related("version").get(pk=session.pk)
     if found.state == SessionState.CLOSED:
         raise ConflictError("This session is closed: open another one.")
     return found

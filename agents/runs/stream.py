@@ -11,6 +11,7 @@ import asyncio
 import json
 import re
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from uuid import UUID
 
 import psycopg
 import structlog
+from django.conf import settings
 from psycopg_pool import PoolTimeout
 
 from agents.runs.feed import BATCH, Feed, Line
@@ -36,6 +38,7 @@ POLL = 5.0  # seconds
 COMMENT = 15.0
 ASK_AGAIN = 60.0
 MOST_STREAMS = 2_000
+PRINCIPAL = b"remit-principal"
 
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -44,6 +47,7 @@ _HEADERS = [
     (b"x-accel-buffering", b"no"),
     (b"x-content-type-options", b"nosniff"),
 ]
+TOO_MANY = "You have as many event streams open here as one may have: close one first."
 # Written out: the models are Django's, and this module needs nothing of it.
 ENDS = frozenset({"run.succeeded", "run.failed", "run.cancelled", "run.expired"})
 
@@ -74,6 +78,12 @@ class Answer:
         """The run as the endpoint shows it; None for any refusal."""
         return json.loads(self.body) if self.start.get("status") == HTTPStatus.OK else None
 
+    @property
+    def principal(self) -> bytes:
+        """Whom the endpoint took the caller for."""
+        found: bytes = dict(self.start["headers"]).get(PRINCIPAL, b"")
+        return found
+
 
 class Opened(NamedTuple):
     """A stream at its beginning: its run, the last event that the caller has, the notices before it was let in."""
@@ -89,6 +99,7 @@ class EventStream:
     def __init__(self, endpoints: Application) -> None:
         self._endpoints = endpoints
         self.feed = Feed()
+        self._open: Counter[bytes] = Counter()  # streams by principal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Stream, or refuse as the REST endpoint refuses."""
@@ -104,8 +115,14 @@ class EventStream:
             await _answer(send, HTTPStatus.NO_CONTENT)
         elif self.feed.listeners >= MOST_STREAMS:
             await _answer(send, HTTPStatus.SERVICE_UNAVAILABLE)
+        elif self._open[answer.principal] >= settings.RUN_STREAMS:
+            await _answer(send, HTTPStatus.TOO_MANY_REQUESTS, TOO_MANY)
         else:
-            await self._stream(scope, receive, send, Opened(run, after, notices))
+            self._open[answer.principal] += 1
+            try:
+                await self._stream(scope, receive, send, Opened(run, after, notices))
+            finally:
+                self._open -= Counter([answer.principal])  # whoever has none left is forgotten
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send, opened: Opened) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
@@ -196,10 +213,15 @@ async def _write(send: Send, body: bytes) -> None:
     await send({"type": "http.response.body", "body": body, "more_body": True})
 
 
-async def _answer(send: Send, status: HTTPStatus) -> None:
-    headers = [(b"cache-control", b"no-store"), (b"content-length", b"0"), (b"retry-after", b"5")]
+async def _answer(send: Send, status: HTTPStatus, detail: str = "") -> None:
+    """Without a stream; with a problem document where there is something to say (the module of errors needs models)."""
+    said = {"type": "urn:remit:problem:busy", "title": status.phrase, "status": status.value, "detail": detail}
+    body = json.dumps({**said, "request_id": ""}).encode() if detail else b""
+    headers = [(b"cache-control", b"no-store"), (b"content-length", str(len(body)).encode()), (b"retry-after", b"5")]
+    if body:
+        headers.append((b"content-type", b"application/problem+json"))
     await send({"type": "http.response.start", "status": status.value, "headers": headers})
-    await send({"type": "http.response.body", "body": b""})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def _gone(receive: Receive) -> None:

@@ -1,6 +1,5 @@
 """REST endpoints of schedules, and their parts that those of triggers share."""
 
-from dataclasses import replace
 from typing import Any
 
 from rest_framework import serializers
@@ -110,8 +109,7 @@ class ScheduleEndpoints(Read):
     @operation("Change a schedule", Permission.AGENT_MANAGE, body=ChangeSchedule)
     def partial_update(self, values: Any) -> Schedule:
         """Moments that passed before are not caught up."""
-        found = self.get_object()
-        return change_schedule(actor=self.actor, schedule=found, plan=replace(Plan.of(found), **values))
+        return change_schedule(actor=self.actor, schedule=self.get_object(), changes=values)
 
     @operation("Delete a schedule", Permission.AGENT_MANAGE, status=204)
     def destroy(self, _values: Any) -> None:

@@ -1,6 +1,7 @@
 """A new or changed schedule, with a look ahead at its next moments before anything is saved."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from django import forms
@@ -95,6 +96,7 @@ class ChangeSchedule(EditsSchedule):
         """Without a choice of the agent, and with an input that is text."""
         form = super().make(data)
         del form.fields["agent"]
+        form.fields["seen"] = forms.CharField(max_length=80, required=False, widget=forms.HiddenInput)
         if not isinstance(self._schedule.input, str):
             form.fields["input"].required = False
             form.fields["input"].help_text = "It is an object, set over the API. Empty keeps it."
@@ -110,6 +112,7 @@ class ChangeSchedule(EditsSchedule):
         zone = zone_of(self._schedule.time_zone)
         moments = {name: getattr(self._schedule, name) for name in ("starts_at", "ends_at")}
         return {
+            "seen": Plan.of(self._schedule).digest,
             **{name: getattr(self._schedule, name) for name in same},
             **{name: one.astimezone(zone).replace(tzinfo=None) for name, one in moments.items() if one},
             "input": self._schedule.input if isinstance(self._schedule.input, str) else "",
@@ -117,7 +120,9 @@ class ChangeSchedule(EditsSchedule):
 
     def done(self, values: Mapping[str, Any]) -> str:
         """To its page."""
-        kept = {} if values["input"] else {"input": self._schedule.input}
-        change_schedule(actor=self.actor, schedule=self._schedule, plan=plan_of({**values, **kept}))
+        changes = asdict(plan_of({**values, "input": values["input"] or "…"}))
+        if not values["input"]:
+            del changes["input"]
+        change_schedule(actor=self.actor, schedule=self._schedule, changes=changes, seen=values["seen"])
         self.say("It follows the new plan, in your name.")
         return f"/schedules/{self._schedule.id}/"

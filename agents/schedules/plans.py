@@ -1,11 +1,13 @@
 """What a schedule does and when, as a value: what forms and the REST face hand to the services."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
 from agents.schedules.models import CatchUp, Overlap, Schedule, ScheduleKind
 from agents.schedules.moments import check_timing, upcoming
+from foundation.audit.plain import plain
+from foundation.digests import digest_of
 from foundation.errors import InvalidError
 from foundation.inputs import checked_json, checked_text
 
@@ -36,6 +38,11 @@ class Plan:
     def of(cls, schedule: Schedule) -> Self:
         """What a schedule has now, to change some of it with `dataclasses.replace`."""
         return cls(**{name: getattr(schedule, name) for name in cls.__dataclass_fields__})
+
+    @property
+    def digest(self) -> str:
+        """Another one for whatever is chosen otherwise."""
+        return digest_of(plain(asdict(self)))
 
 
 def checked(plan: Plan, now: datetime) -> Schedule:

@@ -1,6 +1,8 @@
 """Verbs on schedules and triggers. Whoever decides what is sent, and when, is the owner in whose name runs start."""
 
 import secrets
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -39,10 +41,19 @@ def create_schedule(*, actor: Actor, agent: Agent, plan: Plan, enabled: bool = T
 
 
 @transaction.atomic
-def change_schedule(*, actor: Actor, schedule: Schedule, plan: Plan, reason: str = "") -> Schedule:
-    """Another plan from now on, in the actor's name: moments that passed before are not caught up."""
+def change_schedule(
+    *, actor: Actor, schedule: Schedule, changes: Mapping[str, Any], seen: str = "", reason: str = ""
+) -> Schedule:
+    """Another plan from now on, in the actor's name: moments that passed before are not caught up.
+
+    What `changes` does not name stays as it is by then. `seen` is the digest of the plan that the actor has seen:
+    another one is a conflict. Raises InvalidError, ConflictError.
+    """
     found = _locked(schedule)
-    wanted = checked(plan, database_now())
+    plan = Plan.of(found)
+    if seen and seen != plan.digest:
+        raise ConflictError("Somebody else has changed this schedule since you opened it: open it again.")
+    wanted = checked(replace(plan, **changes), database_now())
     found.owner = owner_by(actor, found.agent)
     for name in _CHOSEN:
         setattr(found, name, getattr(wanted, name))
@@ -189,19 +200,16 @@ def _sealed(secret: str, trigger: UUID) -> str:
 
 
 def _locked(schedule: Schedule) -> Schedule:
-    rows = Schedule.objects.select_related("agent__serving__language_model__provider", "owner")
-    found = rows.select_for_update(of=("self",)).filter(pk=schedule.pk).first()
-    if found is None:
+    # Alone: a row that was changed while this one waited for it no longer meets the rows that it was joined with.
+    if Schedule.objects.only("id").select_for_update().filter(pk=schedule.pk).first() is None:
         raise ConflictError("The schedule is deleted already.")
-    return found
+    return Schedule.objects.select_related("agent__serving__language_model__provider", "owner").get(pk=schedule.pk)
 
 
 def _held(trigger: Trigger) -> Trigger:
-    found = Trigger.objects.select_related("agent", "owner").select_for_update(of=("self",)).filter(pk=trigger.pk)
-    first = found.first()
-    if first is None:
+    if Trigger.objects.only("id").select_for_update().filter(pk=trigger.pk).first() is None:
         raise ConflictError("The trigger is deleted already.")
-    return first
+    return Trigger.objects.select_related("agent", "owner").get(pk=trigger.pk)
 
 
 def _described(schedule: Schedule) -> dict[str, Any]:

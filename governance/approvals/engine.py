@@ -16,30 +16,38 @@ class Standing:
 
     state: ApprovalState
     reason: str = ""
+    approved: str = ""  # by whom and when, of one that ran out before it was used
+
+
+# The last column: who said yes and when, of a request that was decided while its time ran.
+_STANDING = """
+SELECT r.state, r.digest, r.generation, r.label, r.expires_at <= clock_timestamp(),
+    (SELECT v.reason FROM approvals_vote v WHERE v.request_id = r.id AND NOT v.approve ORDER BY v.id LIMIT 1),
+    (SELECT string_agg(p.name, ' and ' ORDER BY v.id)
+        || to_char(r.decided_at AT TIME ZONE 'UTC', '" at "YYYY-MM-DD HH24:MI:SS" UTC"')
+        FROM approvals_vote v JOIN identity_principal p ON p.id = v.principal_id
+        WHERE v.request_id = r.id AND v.approve AND r.decided_at < r.expires_at)
+FROM approvals_approvalrequest r WHERE r.id = %s AND r.organisation_id = %s AND r.run_id = %s
+"""
 
 
 def standing_of(cursor: Cursor, action: Action, generation: int) -> Standing | None:
     """What became of the request that an act waited for; VOID when it does not cover this act any more."""
     if action.approval is None:
         return None
-    cursor.execute(
-        "SELECT r.state, r.digest, r.generation, r.label, r.expires_at <= clock_timestamp(), "
-        "(SELECT v.reason FROM approvals_vote v WHERE v.request_id = r.id AND NOT v.approve ORDER BY v.id LIMIT 1) "
-        "FROM approvals_approvalrequest r WHERE r.id = %s AND r.organisation_id = %s AND r.run_id = %s",
-        (action.approval, action.organisation, action.run),
-    )
+    cursor.execute(_STANDING, (action.approval, action.organisation, action.run))
     row = cursor.fetchone()
     if row is None:
         return Standing(ApprovalState.VOID)
-    state, digest, given_under, label, late, reason = row
+    state, digest, given_under, label, late, reason, approved = row
     state = ApprovalState(state)
     label = json.loads(label) if isinstance(label, str) else label
     if state in {ApprovalState.WAITING, ApprovalState.APPROVED}:
         if digest != action.digest or given_under != generation or label != action.label.as_json():
             return Standing(ApprovalState.VOID)
         if late:
-            return Standing(ApprovalState.EXPIRED)
-    return Standing(state, reason or "")
+            return Standing(ApprovalState.EXPIRED, approved=approved or "")
+    return Standing(state, reason or "", approved or "")
 
 
 def open_request(cursor: Cursor, verdict: Verdict) -> UUID:
@@ -99,7 +107,7 @@ def consume(cursor: Cursor, action: Action) -> None:
 def void(cursor: Cursor, request: UUID) -> None:
     """The circumstances changed: whatever was asked or approved is worth nothing."""
     cursor.execute(
-        "UPDATE approvals_approvalrequest SET state = 'void', decided_at = clock_timestamp() "
+        "UPDATE approvals_approvalrequest SET state = 'void', decided_at = coalesce(decided_at, clock_timestamp()) "
         "WHERE id = %s AND state IN ('waiting', 'approved')",
         (request,),
     )

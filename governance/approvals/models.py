@@ -18,7 +18,7 @@ class ApprovalState(models.TextChoices):
     APPROVED = "approved"  # may be used once
     CONSUMED = "consumed"  # was used
     DENIED = "denied"  # a person said no
-    EXPIRED = "expired"  # nobody answered in time
+    EXPIRED = "expired"  # nobody answered in time, or what was approved was not used in time
     VOID = "void"  # policy, tool, grant or label changed, or the run ended
 
 

@@ -1,7 +1,6 @@
 """Verbs on approvals: a person's yes or no to one exact act."""
 
 import hmac
-from datetime import UTC, datetime
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -17,6 +16,7 @@ from foundation.actors import Actor
 from foundation.audit.record import Entry, entry, record
 from foundation.errors import ConflictError, InvalidError
 from foundation.identity.models import Principal, PrincipalKind, PrincipalState
+from foundation.instants import database_now
 from foundation.organisations.models import GrantTarget
 from governance.approvals.models import ApprovalRequest, ApprovalState, Vote
 from governance.approvals.separation import why_own
@@ -74,7 +74,7 @@ def _lock(actor: Actor, request: ApprovalRequest) -> ApprovalRequest:
     if found.state != ApprovalState.WAITING:
         raise ConflictError(_already(found))
     if not ApprovalRequest.objects.filter(pk=found.pk, expires_at__gt=Now()).exists():
-        raise ConflictError("Nobody answered in time: this request has expired.")
+        raise ConflictError("This request was not decided in time: it has expired.")
     if found.run.state in ENDED:
         raise ConflictError(f"The run has ended meanwhile: it is {found.run.get_state_display().lower()}.")
     if found.votes.filter(principal_id=voter).exists():
@@ -83,6 +83,8 @@ def _lock(actor: Actor, request: ApprovalRequest) -> ApprovalRequest:
 
 
 def _already(request: ApprovalRequest) -> str:
+    if request.state == ApprovalState.EXPIRED:
+        return "The time of this request has run out: it has expired."
     last = request.votes.select_related("principal").order_by("-id").first()
     by = f" by {last.principal.name}" if last and request.state in {"approved", "consumed", "denied"} else ""
     at = f" at {request.decided_at:%Y-%m-%d %H:%M:%S} UTC" if request.decided_at else ""
@@ -132,7 +134,7 @@ def _is_enough(request: ApprovalRequest) -> bool:
 
 
 def _decide(actor: Actor, request: ApprovalRequest, state: ApprovalState, action: str, reason: str) -> None:
-    request.state, request.decided_at = state, datetime.now(UTC)
+    request.state, request.decided_at = state, database_now()
     request.save(update_fields=["state", "decided_at"])
     record(_entry(actor, request, action, reason))
     with connection.cursor() as cursor:

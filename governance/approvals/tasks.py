@@ -11,11 +11,13 @@ from foundation.actors import system_actor
 from foundation.audit.record import entry, record
 
 _EXPIRE = """
-UPDATE approvals_approvalrequest r SET decided_at = clock_timestamp(),
+UPDATE approvals_approvalrequest r SET decided_at = coalesce(r.decided_at, clock_timestamp()),
     state = CASE WHEN u.state IN ('succeeded', 'failed', 'cancelled', 'expired') THEN 'void' ELSE 'expired' END
 FROM runs_run u WHERE u.id = r.run_id AND r.state IN ('waiting', 'approved') AND (r.expires_at <= clock_timestamp()
     OR u.state IN ('succeeded', 'failed', 'cancelled', 'expired'))
-RETURNING r.id, r.run_id, r.organisation_id, r.question, r.state, r.step
+RETURNING r.id, r.run_id, r.organisation_id, r.question, r.state, r.step,
+    CASE WHEN r.state = 'expired' AND r.decided_at < r.expires_at THEN 'It was approved, but not used in time.'
+        ELSE '' END
 """
 
 
@@ -32,9 +34,9 @@ def expire() -> None:
                 *(
                     entry(
                         actor.within(organisation), f"approval.{state}", target_kind="approval", target_id=request,
-                        target_name=question, outcome="denied", run=run, step=step,
+                        target_name=question, outcome="denied", run=run, step=step, reason=reason,
                     )
-                    for request, run, organisation, question, state, step in ended
+                    for request, run, organisation, question, state, step, reason in ended
                 ),
                 using="system",
             )  # fmt: skip

@@ -17,6 +17,7 @@ from a2wsgi import WSGIMiddleware
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
+from agents.runs.checks import refuse_wrong_timings
 from agents.runs.stream import ADDRESS, EventStream
 from config import health
 from config.bodies import Application, Receive, Scope, Send, WholeBodies
@@ -63,6 +64,7 @@ def build() -> Router:
     # WhiteNoise would warn of a folder that `collectstatic` has not made: the files are found without it, too.
     with suppress(OSError):
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+    refuse_wrong_timings()
     bridge: Any = WSGIMiddleware(cast("Any", get_wsgi_application()), workers=int(os.environ["REMIT_WEB_THREADS"]))
     return Router(WholeBodies(bridge, lambda: settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0))
 

@@ -201,6 +201,7 @@ RUN_MODEL_TIMEOUT_SECONDS = float(os.environ.get("REMIT_MODEL_TIMEOUT_SECONDS", 
 RUN_SLOTS = int(os.environ.get("REMIT_RUN_SLOTS", "32"))
 RUN_DRAIN_SECONDS = float(os.environ.get("REMIT_RUN_DRAIN_SECONDS", "8"))
 RUN_MAX_CRASHES = int(os.environ.get("REMIT_RUN_MAX_CRASHES", "5"))
+RUN_STREAMS = int(os.environ.get("REMIT_RUN_STREAMS", "100"))  # open ones of one principal in each web process
 
 BROKER_URL = os.environ.get("BROKER_URL", "memory://")
 

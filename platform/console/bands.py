@@ -17,6 +17,12 @@ from foundation.web.components.quantities import money, written
 from governance.budgets.models import Budget
 
 MOST_ADDRESSES = 5
+# What a run below the page's own waits for people for, where it does not stand on this page itself.
+PEOPLE = {
+    Wait.APPROVAL: ("It waits for an approval", "It goes on when people have decided on its act."),
+    Wait.PERSON: ("Nobody knows whether a call happened", "It goes on when somebody has said what happened."),
+    Wait.PAUSE: ("It is paused", "It goes on when somebody has resumed it."),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +47,7 @@ class Band:
 
 
 def bands_of(actor: Actor, runs: Iterable[Run], page: Run, readings: Mapping[UUID, Reading]) -> list[Band]:
-    """The waits of these runs, `page` among them; those for approval and for a person's word stand elsewhere.
+    """The waits of these runs, `page` among them; its own for approval and for a person's word stand elsewhere.
 
     `readings` say of each run what the actor reads of it.
     """
@@ -49,7 +55,7 @@ def bands_of(actor: Actor, runs: Iterable[Run], page: Run, readings: Mapping[UUI
     waiting = [run for run in going if run.state == RunState.WAITING]
     on = {run.waits_on for run in waiting if run.waits_on}
     found = [*_questions(actor, waiting, on, readings), *_callbacks(actor, going, on, page)]
-    found += [*_budgets(actor, waiting, on, page), *_moments(waiting, page), *_pauses(page)]
+    found += [*_budgets(actor, waiting, on, page), *_moments(waiting, page), *_people(waiting, page), *_pauses(page)]
     if not found and page.state == RunState.WAITING and page.waits_for == Wait.CHILD:
         found.append(
             Band(
@@ -131,6 +137,15 @@ def _moments(waiting: list[Run], page: Run) -> Iterator[Band]:
 
 def _at(run: Run) -> str:
     return f" on {written(run.wake_at)}" if run.wake_at else ""
+
+
+def _people(waiting: list[Run], page: Run) -> Iterator[Band]:
+    for run in waiting:
+        if run.id == page.id or run.waits_for not in PEOPLE or (run.waits_for == Wait.PAUSE and page.pause_requested):
+            continue
+        title, text = PEOPLE[Wait(run.waits_for)]
+        yield Band(key=f"waiting.{run.waits_for}", title=_of(run, page, title), text=text, verb="Open its run",
+                   address=f"/runs/{run.id}/")  # fmt: skip
 
 
 def _pauses(page: Run) -> Iterator[Band]:

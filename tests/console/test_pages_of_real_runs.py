@@ -9,6 +9,7 @@ from django.test import Client
 from agents.registry.models import Agent
 from agents.registry.services import publish_version, serve_version
 from agents.runs.control import replay_run
+from agents.runs.engine import advance
 from agents.runs.models import InputRequest, Run
 from foundation.access.services import grant
 from foundation.actors import shell_actor
@@ -118,3 +119,28 @@ def test_children_stand_below_the_step_that_made_them(
     assert "Given by" in look(f"/runs/{child.id}/")
     assert str(child.session_id) not in look("/sessions/")
     assert str(child.session_id) in look("/sessions/?all=1")
+
+
+@pytest.mark.parametrize(
+    ("waits_for", "told"),
+    [("approval", ": it waits for an approval"), ("pause", ": it is paused"),
+     ("person", ": nobody knows whether a call happened")],
+)  # fmt: skip
+def test_what_a_child_waits_for_people_for_stands_on_its_parents_page(
+    house: Any, call: Any, add_agent: Any, look: Any, waits_for: str, told: str
+) -> None:
+    add_agent("second", [])
+    equip(house, delegates=("second",))
+    house.model.answers = {"worker": [call("delegate.second", task="one")]}
+    run = house.start()
+    advance(run.id)
+    run = house.read(run)
+    assert (run.state, run.waits_for) == ("waiting", "child"), run.failure
+    assert "It goes on by itself" in look(f"/runs/{run.id}/")
+    with house.in_tenant():
+        child = Run.objects.get(parent=run)
+        Run.objects.filter(pk=child.pk).update(state="waiting", waits_for=waits_for, waits_on=None)
+    page = look(f"/runs/{run.id}/")
+    assert told in page
+    assert f'href="/runs/{child.id}/"' in page
+    assert "It goes on by itself" not in page

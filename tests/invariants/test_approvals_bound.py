@@ -189,16 +189,37 @@ def test_silence_is_a_no(careful: Any) -> None:
     assert house.read(run).state == "queued", "the run was woken"
     assert house.run(run).state == "succeeded"
     assert house.lines() == []
-    assert "Nobody answered" in house.steps(run)[2].error
+    assert "not approved in time" in house.steps(run)[2].error
 
 
-def test_a_yes_that_is_used_too_late_is_a_no(careful: Any) -> None:
+@pytest.mark.parametrize("ticked", [False, True], ids=["before the tick", "after the tick"])
+def test_a_yes_that_is_used_too_late_is_a_no_and_stays_a_yes(careful: Any, ticked: bool) -> None:
     house, run = careful()
+    given = say_yes(house, run)
+    with superuser() as database:
+        database.execute("UPDATE approvals_approvalrequest SET expires_at = now() WHERE run_id = %s", [run.pk])
+    if ticked:
+        expire()
+        assert asked(house, run).state == "expired"
+        with house.in_tenant():
+            told = AuditEntry.objects.get(action="approval.expired", target_id=given.pk)
+        assert told.reason == "It was approved, but not used in time."
+    assert house.run(run).state == "succeeded"
+    assert house.lines() == []
+    assert asked(house, run).decided_at == given.decided_at, "when it was approved is kept"
+    said = house.steps(run)[2].error
+    by = f"{house.approver.name} at {given.decided_at:%Y-%m-%d %H:%M:%S} UTC"
+    assert said == f"It was approved by {by}, but that ran out before it was used."
+
+
+def test_one_yes_of_two_is_no_approval_that_ran_out(careful: Any) -> None:
+    house, run = careful(quorum=2)
     say_yes(house, run)
     with superuser() as database:
         database.execute("UPDATE approvals_approvalrequest SET expires_at = now() WHERE run_id = %s", [run.pk])
+    expire()
     assert house.run(run).state == "succeeded"
-    assert house.lines() == []
+    assert house.steps(run)[2].error == "It was not approved in time, which means no."
 
 
 def test_who_may_not_approve(careful: Any) -> None:

@@ -69,7 +69,7 @@ class AskPerson:
 
     def look(self, cursor: Cursor, work: "Work", step: "Step") -> Done | Waiting:
         """The answer, or that there is none. The row is locked: no answer comes between the look and the wait."""
-        rows = InputRequest.objects.using(ENGINE).select_for_update(of=("self",)).select_related("answered_by")
+        rows = InputRequest.objects.using(ENGINE).select_for_update(of=("self",))
         request = rows.get(run_id=work.run.id, step=step.number)
         if request.state == InputState.ANSWERED:
             who = request.answered_by.name if request.answered_by else ""

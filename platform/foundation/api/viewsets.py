@@ -99,9 +99,11 @@ class Endpoints(GenericViewSet[Any]):
         require(self.actor, self.named, target)
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
-        """What is for one caller is kept by nobody on the way."""
+        """What is for one caller is kept by nobody on the way, and says whom it took the caller for."""
         found = super().finalize_response(request, response, *args, **kwargs)
         found.headers.setdefault("Cache-Control", "no-store")
+        if self.actor.principal is not None:
+            found.headers["Remit-Principal"] = str(self.actor.principal)
         return found
 
     def read(self, body: type[BaseSerializer[Any]]) -> Any:

@@ -71,6 +71,8 @@ class Page(View):
             return to_sign_in(request)
         if not self.personal and not holds_somewhere(self.actor, self.named):
             raise RefusedError(self.named)
+        if any("\x00" in "".join((name, *values)) for name, values in request.GET.lists()):
+            raise InvalidError("The address holds a NUL (%00), which is in no text: leave it out.")
         response = super().dispatch(request, *args, **kwargs)
         # A page of one person must not be shown to the next one, nor a fragment in place of its page.
         response.headers.setdefault("Cache-Control", "private, no-cache")

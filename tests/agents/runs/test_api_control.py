@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 
-from agents.registry.models import Agent
-from agents.registry.services import publish_version
+from agents.registry.models import Agent, AgentVersion
+from agents.registry.services import publish_version, serve_version
 from agents.runs.models import Run, RunState, Step, StepState
+from foundation.audit.models import AuditEntry
+from foundation.identity.services import create_api_key
 from foundation.tenancy.context import tenant
 from tests.foundation.api.fixtures import world
-from tests.foundation.api.world import World
+from tests.foundation.api.world import Api, World
 
 __all__ = ["world"]
 
@@ -33,14 +35,26 @@ def test_a_run_is_paused_and_resumed(world: World) -> None:
     assert (answer.status_code, "not paused" in answer.content.decode()) == (409, True)
 
 
-def test_a_run_is_forked_at_its_beginning_and_with_another_version(world: World) -> None:
-    api, run = world.api("operator"), world.things["runs"]
+def publish(world: World) -> None:
+    """Version 2 of the run's agent; version 1 still serves."""
     with tenant(world.organisation.id):
         agent = Agent.objects.get(slug="clerk")
         publish_version(
             actor=world.shell, agent=agent, instructions="Otherwise.", language_model=agent.serving.language_model,
             tools=[], delegates=[], max_steps=4, max_seconds=60, max_output_tokens=10, run_budget=7, note="",
         )  # fmt: skip
+
+
+def serve(world: World) -> None:
+    with tenant(world.organisation.id):
+        agent = Agent.objects.get(slug="clerk")
+        serve_version(actor=world.shell, agent=agent, version=AgentVersion.objects.get(agent=agent, number=2))
+
+
+def test_a_run_is_forked_at_its_beginning_and_with_another_version(world: World) -> None:
+    api, run = world.api("operator"), world.things["runs"]
+    publish(world)
+    serve(world)
     made = api.post(f"/runs/{run}/fork", {"step": 0, "version": 2, "input": "Else"})
     assert made.status_code == 201, made.content
     shown = made.json()
@@ -101,6 +115,38 @@ def test_nobody_compares_with_what_is_not_theirs(world: World) -> None:
     unknown = "01890000-0000-7000-8000-000000000000"
     assert world.api("viewer").get(f"/runs/{run}/compare/{unknown}").status_code == 404
     assert world.api("viewer").get(f"/runs/{run}/compare/x").status_code == 404
+
+
+@pytest.mark.parametrize("verb", ["fork", "replay"])
+def test_a_version_that_does_not_serve_is_for_whoever_manages_the_agent(world: World, verb: str) -> None:
+    end(world)
+    publish(world)
+    path, body = f"/runs/{world.things['runs']}/{verb}", {"version": 2} | ({"step": 0} if verb == "fork" else {})
+    refused = world.api("operator").post(path, body)
+    assert (refused.status_code, refused.json()["permission"]) == (403, "agent.manage")
+    with tenant(world.organisation.id):
+        assert not Run.objects.filter(former_id=world.things["runs"]).exists()
+        told = AuditEntry.objects.filter(outcome="denied").latest("id")
+    assert "agent.manage" in told.reason
+    assert world.api("builder").post(path, body).status_code == 201
+    assert world.api("operator").post(path, {**body, "version": 1}).status_code == 201, "its own"
+    serve(world)
+    assert world.api("operator").post(path, body).status_code == 201, "a new run would work with it, too"
+
+
+@pytest.mark.parametrize("verb", ["fork", "replay"])
+def test_the_serving_version_is_for_whoever_starts_runs(world: World, verb: str) -> None:
+    end(world)
+    publish(world)
+    serve(world)
+    path, body = f"/runs/{world.things['runs']}/{verb}", {"version": 2} | ({"step": 0} if verb == "fork" else {})
+    with tenant(world.organisation.id):
+        _, key = create_api_key(actor=world.shell, principal=world.people["operator"], name="steers",
+                                scopes=("run.view", "run.control"))  # fmt: skip
+    api = Api(key)
+    refused = api.post(path, body)
+    assert (refused.status_code, refused.json()["permission"]) == (403, "run.start")
+    assert api.post(path, {**body, "version": None}).status_code == 201
 
 
 @pytest.mark.parametrize("verb", ["pause", "resume", "fork", "retry", "replay"])

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from agents.registry.models import Agent
+from agents.registry.services import publish_version
 from agents.runs.models import Relation, Run, Step
 from foundation.tenancy.context import tenant
 from tests.console.pages import Visit, visit, world
@@ -89,3 +91,21 @@ def test_a_replay_says_whether_it_came_to_the_same(world: World, visit: Visit):
     page = visit(f"/runs/{run}/compare/{made.id}/").content.decode()
     assert 'id="first-difference"' in page
     assert "No such step" in page
+
+
+@pytest.mark.parametrize("page", ["fork", "replay"])
+def test_only_versions_that_one_may_let_go_on_are_offered(world: World, visit: Visit, page: str):
+    run = ended(world)
+    with tenant(world.organisation.id):
+        agent = Agent.objects.get(slug="clerk")
+        publish_version(
+            actor=world.shell, agent=agent, instructions="Otherwise.", language_model=agent.serving.language_model,
+            tools=[], delegates=[], max_steps=4, max_seconds=60, max_output_tokens=10, run_budget=7, note="",
+        )  # fmt: skip
+    assert 'value="2"' in visit(f"/runs/{run}/{page}", "builder").content.decode()
+    shown = visit(f"/runs/{run}/{page}", "operator").content.decode()
+    assert ('value="1"' in shown, 'value="2"' in shown) == (True, False)
+    form = {"step": "0", "version": "2", "input": ""}
+    assert visit(f"/runs/{run}/{page}", "operator", form=form).status_code == 422
+    with tenant(world.organisation.id):
+        assert not Run.objects.filter(former_id=run).exists()

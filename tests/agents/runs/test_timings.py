@@ -15,6 +15,7 @@ WRONG = {
     "RUN_DRAIN_SECONDS": [-0.1, float("nan")],
     "RUN_SLOTS": [0, -3],
     "RUN_MAX_CRASHES": [0],
+    "RUN_STREAMS": [0, -1],
 }
 
 

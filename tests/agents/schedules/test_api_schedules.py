@@ -1,9 +1,11 @@
 """Schedules over REST."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connections
 
 from agents.schedules.models import Firing
 from foundation.audit.models import AuditEntry
@@ -11,6 +13,7 @@ from foundation.identity.services import create_api_key
 from foundation.tenancy.context import tenant
 from tests.foundation.api.fixtures import world
 from tests.foundation.api.world import Api, World
+from tests.workers import superuser, until
 
 __all__ = ["world"]
 
@@ -85,6 +88,27 @@ def test_whoever_changes_it_owns_it(world: World, nightly: dict[str, Any]) -> No
         told = AuditEntry.objects.get(action="schedule.change", target_id=nightly["id"])
     assert told.actor_id == world.people["builder"].id
     assert told.details["expression"] == "0 9 * * MON-FRI"
+
+
+def test_two_who_change_it_at_once_each_change_what_they_name(world: World, nightly: dict[str, Any]) -> None:
+    address = f"/schedules/{nightly['id']}"
+    asked = [("builder", {"name": "Late"}), ("administrator", {"overlap": "queue"})]
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%schedules_schedule%'"
+
+    def change(role: str, changes: dict[str, Any]) -> int:
+        try:
+            return int(world.api(role).patch(address, changes).status_code)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(2) as pool, superuser() as watcher:
+        with superuser() as holder, holder.transaction():
+            holder.execute("SELECT FROM schedules_schedule WHERE id = %s FOR UPDATE", [nightly["id"]])
+            answers = [pool.submit(change, *one) for one in asked]
+            until(lambda: watcher.execute(waits).fetchone() == (2,), 20, lambda: "they do not wait for the row")
+        assert [one.result() for one in answers] == [200, 200]
+    changed = world.api("viewer").get(address).json()
+    assert (changed["name"], changed["overlap"], changed["expression"]) == ("Late", "queue", nightly["expression"])
 
 
 def test_it_rests_and_goes_on(world: World, nightly: dict[str, Any]) -> None:

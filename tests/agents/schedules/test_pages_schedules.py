@@ -55,6 +55,17 @@ def test_a_schedule_is_made_changed_stopped_and_deleted(world: World, visit: Vis
     assert visit(path, "viewer").status_code == 404
 
 
+def test_what_somebody_else_changed_meanwhile_is_not_undone_by_an_old_form(world: World, visit: Visit):
+    path = visit("/schedules/new", "builder", form=DAILY)["Location"]
+    (seen,) = re.findall(r'name="seen" value="([^"]+)"', visit(f"{path}change", "builder").content.decode())
+    assert world.api().patch(path.rstrip("/"), {"expression": "0 19 * * *"}).status_code == 200
+    late = visit(f"{path}change", "builder", form=DAILY | {"name": "Mine", "seen": seen})
+    assert late.status_code == 422
+    assert "Somebody else has changed this schedule" in late.content.decode()
+    (seen,) = re.findall(r'name="seen" value="([^"]+)"', visit(f"{path}change", "builder").content.decode())
+    assert visit(f"{path}change", "builder", form=DAILY | {"name": "Mine", "seen": seen}).status_code == 303
+
+
 def test_an_input_that_is_an_object_outlives_a_change_of_the_rest(world: World, visit: Visit):
     nightly = {"agent": "clerk", "name": "Orders", "kind": "cron", "expression": "0 3 * * *", "input": {"order": 17}}
     path = f"/schedules/{world.api('builder').post('/schedules', nightly).json()['id']}/"
