@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -10,6 +9,7 @@ from uuid import UUID
 
 import psycopg
 import structlog
+from django.conf import settings
 from django.db import models
 
 from agents.runs.claims import Lease
@@ -135,11 +135,13 @@ def _take(values: dict[str, Any]) -> list[Taken]:
     with engine_pool().connection() as connection:
         rows = connection.execute(_TAKE, values).fetchall()
         runs = [instance_of(Run, ENGINE, row[1 : 1 + _WIDTH]) for row in rows]
-        begun = [run.id for run in runs if run.steps_written]
+        begun = [run.id for run in runs if run.steps_written and run.crashes <= settings.RUN_MAX_CRASHES]
         if begun:
-            # The leases are ours, whatever happens now: a journal that is not here is read by whoever works on the run.
-            with suppress(psycopg.OperationalError):
+            try:
                 steps = connection.execute(_STEPS, (begun,)).fetchall()
+            except Exception as error:  # noqa: BLE001 - one that cannot be read must not cost the others their leases
+                # These are ours: a journal that is not here is read by whoever works on the run.
+                log.warning("journals not read together", error=type(error).__name__)
     journals: dict[UUID, list[Step]] = {run: [] for run in begun}
     for row in steps:
         step = instance_of(Step, ENGINE, row)
