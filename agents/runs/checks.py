@@ -15,7 +15,9 @@ _VARIABLES = {  # and what each must be at the least; None: more than zero
     "RUN_SLOTS": ("REMIT_RUN_SLOTS", 1),
     "RUN_MAX_CRASHES": ("REMIT_RUN_MAX_CRASHES", 1),
     "RUN_STREAMS": ("REMIT_RUN_STREAMS", 1),
+    "REMIT_FIRINGS_DAYS": ("REMIT_FIRINGS_DAYS", 0),
 }
+_MOST = {"REMIT_FIRINGS_DAYS": 10_000}  # so long ago, there is a date for it
 
 
 def check_timings(app_configs: Any = None, **_kwargs: Any) -> list[CheckMessage]:  # noqa: ARG001 - Django's signature
@@ -43,6 +45,8 @@ def refuse_wrong_timings() -> None:
 def _problem(name: str) -> str:
     variable, least = _VARIABLES[name]
     value = getattr(settings, name)
-    if isfinite(value) and (value > 0 if least is None else value >= least):
-        return ""
-    return f"{variable} is {value:g}, and must be {'more than 0' if least is None else f'at least {least}'}."
+    if not isfinite(value) or (value <= 0 if least is None else value < least):
+        return f"{variable} is {value:g}, and must be {'more than 0' if least is None else f'at least {least}'}."
+    if value > (most := _MOST.get(name, value)):
+        return f"{variable} is {value:g}, and must be at most {most}."
+    return ""

@@ -134,7 +134,8 @@ def _flush(batch: Batch, commits: Sequence[Commit], leaving: Sequence[Commit] = 
     if leaving:
         sessions = [one.work.session.id for one in commits]
         batch.add("taken", TAKEN, [{"more": len(leaving), "worker": keeper.worker, "sessions": sessions,
-                                    "lease": settings.RUN_LEASE_SECONDS}])  # fmt: skip
+                                    "lease": settings.RUN_LEASE_SECONDS,
+                                    "most": settings.RUN_MAX_CRASHES}])  # fmt: skip
         batch.answer("taken", TAKEN_ROWS)
     began = time.monotonic()
     answers = batch.flush()

@@ -6,6 +6,7 @@ older part was made of, the summary is as doubtful and as secret as all of it to
 
 import json
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,13 +16,15 @@ from agents.gate import Admission, Effect
 from agents.labels import Label, join
 from agents.runs import actions, calls
 from agents.runs.claims import Change
+from agents.runs.clock import clock
 from agents.runs.committer import committer
 from agents.runs.context import lead_of, limit_of, opened, written
 from agents.runs.journal import StepOutcome, StepRow
-from agents.runs.models import Step, StepKind, StepState, Summary
-from agents.runs.window import COMPACTION, NOT_SUMMED_UP, PURPOSE, Place, Unit, Window, asked
+from agents.runs.models import RunState, Step, StepKind, StepState, Summary, Wait
+from agents.runs.retries import busy_for, policy_of
+from agents.runs.window import COMPACTION, NOT_SUMMED_UP, PURPOSE, Place, Unit, Window, asked, is_put_off
 from agents.runs.work import Work
-from agents.runs.writer import InterruptedRunError, Writer
+from agents.runs.writer import Entries, InterruptedRunError, Writer
 from foundation.audit.plain import plain_text
 from foundation.batches import Cursor
 from foundation.digests import digest_of
@@ -46,7 +49,7 @@ def compact(work: Work, writer: Writer, judge: Judge, end: int, wait: Step | Non
     action = actions.model_call(work, request, wait)
     step = StepRow(
         number=action.step, kind=StepKind.MODEL_CALL, state=StepState.INTENDED, name=work.model.slug,
-        decision_id=action.decision, digest=action.digest, label=action.label.as_json(),
+        attempt=_attempt(work.steps), decision_id=action.decision, digest=action.digest, label=action.label.as_json(),
         input={PURPOSE: COMPACTION, "items": sum(len(unit.items) for unit in units), "before": written(place),
                "most_output_tokens": request.max_output_tokens},
     )  # fmt: skip
@@ -58,8 +61,7 @@ def compact(work: Work, writer: Writer, judge: Judge, end: int, wait: Step | Non
         with committer.away:
             answer = calls.call_model(work, request)
     except InferenceError as error:
-        _failed(writer, made, str(error), None if error.billed else 0)
-        return True
+        return not _put_off(writer, made, error)
     text = plain_text(answer.text.strip())
     if not text or len(text.encode()) >= sum(unit.bound for unit in units):
         _failed(writer, made, "The answer was empty, or longer than what it was to replace.", _cost(work, answer))
@@ -93,6 +95,28 @@ def _cost(work: Work, answer: ModelAnswer) -> int | None:
     if answer.input_tokens is None or answer.output_tokens is None or work.price is None:
         return None
     return work.price.cost(answer.input_tokens, answer.output_tokens)
+
+
+def _attempt(steps: Sequence[Step]) -> int:
+    """That the endpoint was busy counts as no try; nor does what became of a former answer of the model."""
+    last = next((step for step in reversed(steps) if step.kind == StepKind.MODEL_CALL), None)
+    return 1 if last is None or not is_put_off(last) else last.attempt + ("busy" not in last.usage)
+
+
+def _put_off(writer: Writer, step: Step, error: InferenceError) -> bool:
+    """Wait for the endpoint as any model call does, or say that there will be no summary; whether it waits."""
+    cost = None if error.billed else 0
+    if error.busy is not None:
+        what, usage, pause = Wait.CAPACITY, {"busy": error.busy}, busy_for(error.busy)
+    elif error.again and (later := policy_of(step.kind, step.effect).delay_before(step.attempt + 1)) is not None:
+        what, usage, pause = Wait.TIMER, {"put_off": later}, later
+    else:
+        _failed(writer, step, str(error), cost)
+        return False
+    writer.outcome(StepOutcome(number=step.number, state=StepState.FAILED, error=str(error), usage=usage), cost)
+    until = clock.now() + timedelta(seconds=pause)
+    writer.write(Entries(change=Change(state=RunState.WAITING, waits_for=what, wake_at=until)))
+    return True
 
 
 def _failed(writer: Writer, step: Step, why: str, cost: int | None) -> None:

@@ -21,6 +21,7 @@ from agents.runs.window import (
     bound_of,
     is_compaction,
     is_lost_compaction,
+    is_put_off,
     rounds,
     scale_of,
 )
@@ -89,9 +90,11 @@ def written(place: Place) -> dict[str, Any]:
 
 
 def _may_sum_up(work: Work) -> bool:
-    """Once it failed, what is old is left out at this call; a worker's death is no failure yet."""
+    """Once it failed, what is old is left out at this call; a worker's death or a busy endpoint is no failure yet."""
     tried = []
     for step in reversed(work.steps):
+        if is_put_off(step):
+            continue
         if is_compaction(step):
             tried.append(step)
         elif step is measured([step]):

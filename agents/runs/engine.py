@@ -53,6 +53,10 @@ def work_on(taken: Taken, takes_more: Callable[[], bool] = lambda: False) -> tup
     """
     lease, at_work = taken.lease, None
     with keeper.holding(lease):
+        if lease.crashes > settings.RUN_MAX_CRASHES:
+            # Before its journal is read, which may be what the workers die of.
+            why = f"The worker died {lease.crashes} times while it worked on this run: it is stopped."
+            return _unless_stale(lease, partial(give_up, lease, why)), None
         try:
             with committer.present():
                 at_work = _Advance(load(read(taken)), takes_more)
@@ -128,9 +132,6 @@ class _Advance(Repeating):
             return RunState.CANCELLED, "A person cancelled the run.", None
         if work.is_late and not (isinstance(move, Await) and move.step.state == StepState.UNKNOWN):
             return RunState.EXPIRED, "The run passed its time limit.", None
-        if work.lease.crashes > settings.RUN_MAX_CRASHES:
-            message = f"The worker died {work.lease.crashes} times while it worked on this run: it is stopped."
-            return RunState.FAILED, message, None
         if why := beyond_limit(work, move):
             return RunState.FAILED, why, None
         if work.player is not None:

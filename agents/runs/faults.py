@@ -25,6 +25,7 @@ from foundation.batches import Batch, Cursor
 
 _LONGEST_PAUSE = 60  # seconds
 _OPEN = (StepState.INTENDED, StepState.WAITING)
+_BODIES = ("input", "output", "provenance", "verdict")  # too large, perhaps, to be read: nothing here needs them
 
 
 def set_back(lease: Lease, error: Exception) -> list[UUID]:
@@ -67,7 +68,8 @@ def _crashes(cursor: Cursor, lease: Lease) -> int:
 
 def _give_up(cursor: Cursor, lease: Lease, why: str) -> list[UUID]:
     # Until the run's row is held, nobody says that its steps are still ours; if they are not, nothing of it stands.
-    steps = list(Step.objects.using(ENGINE).filter(run_id=lease.run, state__in=_OPEN).order_by("number"))
+    rows = Step.objects.using(ENGINE).filter(run_id=lease.run, state__in=_OPEN)
+    steps = list(rows.defer(*_BODIES).order_by("number"))
     outcomes = _outcomes(cursor, lease, steps)
     told = [outcome_event(step, outcome) for step, outcome in zip(steps, outcomes, strict=True)]
     told.append(("run.failed", {"state": "failed", "reason": why}))

@@ -6,6 +6,7 @@ from typing import Any
 
 from agents.labels import Label, join
 from foundation.batches import Cursor
+from foundation.inputs import is_too_deep
 
 MOST_ENTRIES = 64
 LONGEST_NAME = 80  # characters
@@ -49,13 +50,21 @@ def shown(memory: Memory, most: int) -> str:
     """
     if not memory:
         return ""
-    lines = {name: inert({name: entry.get("value")})[1:-1] for name, entry in sorted(memory.items())}
+    lines = {name: _line(name, entry.get("value")) for name, entry in sorted(memory.items())}
     left = most - len(_INTRODUCTION) - sum(len(inert(name)) + 16 for name in lines)
     for name, line in sorted(lines.items(), key=lambda one: (len(one[1]), one[0])):
         left -= len(line.encode())
         if left < 0:
-            lines[name] = f"{inert(name)}: (not shown)"
+            lines[name] = _not_shown(name)
     return f"{_INTRODUCTION}\n<memory>\n" + "\n".join(lines.values()) + "\n</memory>"
+
+
+def _line(name: str, value: Any) -> str:
+    return _not_shown(name) if is_too_deep(value) else inert({name: value})[1:-1]
+
+
+def _not_shown(name: str) -> str:
+    return f"{inert(name)}: (not shown)"
 
 
 def inert(value: Any) -> str:

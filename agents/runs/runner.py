@@ -119,6 +119,8 @@ class Runner:
             following = self._work_on(following)
         with self._changed:
             self._busy -= 1
+            # Others that crashed may have waited for it.
+            self._looks |= taken.lease.crashes > 0
             self._changed.notify_all()
 
     def _work_on(self, taken: Taken) -> Taken | None:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -10,6 +9,7 @@ from uuid import UUID
 
 import psycopg
 import structlog
+from django.conf import settings
 from django.db import models
 
 from agents.runs.claims import Lease
@@ -38,17 +38,43 @@ def _columns(model: type[models.Model], alias: str) -> str:
     return ", ".join(f'{alias}."{one.column}"' for one in model._meta.concrete_fields)
 
 
-def _oldest(more: str, but: str) -> str:
-    """Locks as many runs as there are to be that are ready: lost ones first, then the oldest."""
+# How often its worker has died, once a run is taken.
+_CRASHES = "crashes + (state = 'running')::int"
+
+
+def _oldest(more: str, but: str, worker: str, most: str, named: str = "'{}'::uuid[]") -> str:
+    """Locks as many runs as there are to be that are ready: suspects first, then lost ones, then the oldest.
+
+    Of all that a worker has when it dies, one may be what it dies of. So from the second crash without progress on, a
+    worker has the fewer of them at a time the more often they crashed; and one that is stopped after the next has it
+    for itself: none is taken before that has got further.
+    """
+    suspicious = f"{_CRASHES} BETWEEN 2 AND {most}"
     return f"""
-queued AS MATERIALIZED (SELECT id FROM runs_run WHERE state = 'queued' AND {but}
+at_work AS MATERIALIZED (SELECT count(*) AS runs, max(crashes) AS crashes FROM runs_run
+    WHERE crashes > 1 AND state = 'running' AND worker = {worker} AND lease_until > statement_timestamp()),
+suspected AS MATERIALIZED (SELECT id, {_CRASHES} AS crashes FROM runs_run
+    WHERE crashes > 0 AND state IN ('queued', 'running', 'waiting') AND {suspicious} AND (state = 'queued'
+        OR state = 'running' AND lease_until < statement_timestamp()
+        OR state = 'waiting' AND wake_at <= statement_timestamp())
+        AND CASE WHEN {more} > 0 THEN {but} ELSE id = ANY({named}) END
+    ORDER BY 2, id LIMIT CASE WHEN {more} > 0 THEN {more} ELSE cardinality({named}) END FOR UPDATE SKIP LOCKED),
+suspects AS (SELECT id, crashes FROM (SELECT *, row_number() OVER (ORDER BY crashes, id) AS place FROM suspected) s
+    WHERE place + (SELECT runs FROM at_work) <= 1 << least({most} - crashes, 20)),
+room AS (SELECT count(*) AS taken,
+    coalesce(greatest(max(crashes), (SELECT crashes FROM at_work)) = {most}, false) AS is_given FROM suspects),
+queued AS MATERIALIZED (SELECT id FROM runs_run WHERE state = 'queued' AND NOT {suspicious} AND {but}
     ORDER BY id LIMIT {more} FOR UPDATE SKIP LOCKED),
-lost AS MATERIALIZED (SELECT id FROM runs_run WHERE state = 'running' AND lease_until < statement_timestamp() AND {but}
+lost AS MATERIALIZED (SELECT id FROM runs_run
+    WHERE state = 'running' AND lease_until < statement_timestamp() AND NOT {suspicious} AND {but}
     ORDER BY lease_until LIMIT {more} FOR UPDATE SKIP LOCKED),
-slept AS MATERIALIZED (SELECT id FROM runs_run WHERE state = 'waiting' AND wake_at <= statement_timestamp() AND {but}
+slept AS MATERIALIZED (SELECT id FROM runs_run
+    WHERE state = 'waiting' AND wake_at <= statement_timestamp() AND NOT {suspicious} AND {but}
     ORDER BY wake_at LIMIT {more} FOR UPDATE SKIP LOCKED),
-oldest AS (SELECT id, 1 AS turn FROM queued UNION ALL SELECT id, 0 FROM lost UNION ALL SELECT id, 1 FROM slept
-    ORDER BY turn, id LIMIT {more})
+oldest AS (SELECT id FROM suspects UNION ALL (
+    SELECT id FROM (SELECT id, 1 AS turn FROM queued UNION ALL SELECT id, 0 FROM lost UNION ALL SELECT id, 1 FROM slept)
+        AS one
+    ORDER BY turn, id LIMIT (SELECT CASE WHEN is_given THEN 0 ELSE greatest({more} - taken, 0) END FROM room)))
 """  # noqa: S608 - names of ours
 
 
@@ -67,9 +93,10 @@ _TAKE = f"""
 WITH named AS MATERIALIZED (SELECT id FROM runs_run WHERE id = ANY(%(runs)s) AND (state = 'queued'
         OR state = 'running' AND lease_until < clock_timestamp()
         OR state = 'waiting' AND wake_at <= clock_timestamp())
+        AND NOT {_CRASHES} BETWEEN 2 AND %(most)s
     ORDER BY id FOR UPDATE SKIP LOCKED),
-{_oldest("%(more)s", "NOT id = ANY(%(runs)s)")},
-ready AS (SELECT id FROM named UNION ALL SELECT id FROM oldest),
+{_oldest("%(more)s", "NOT id = ANY(%(runs)s)", "%(worker)s", "%(most)s", "%(runs)s")},
+ready AS (SELECT id FROM named WHERE NOT (SELECT is_given FROM room) UNION ALL SELECT id FROM oldest),
 taken AS (UPDATE runs_run r SET {_leased("%(worker)s", "%(lease)s")} FROM ready WHERE r.id = ready.id RETURNING r.*)
 SELECT r.deadline <= clock_timestamp(), {_columns(Run, "r")}, {_columns(Session, "s")}
 FROM taken r JOIN runs_session s ON s.id = r.session_id ORDER BY r.id
@@ -77,9 +104,11 @@ FROM taken r JOIN runs_session s ON s.id = r.session_id ORDER BY r.id
 
 # For a batch, in whose statement runs end: `more` others are taken in their places. What the statement changes in the
 # sessions that it writes to is not seen by itself, so that no run of these is taken with it.
-_GIVEN = "(SELECT {} FROM json_to_recordset(:taken) AS one(more bigint, worker text, lease float, sessions uuid[]))"
+_COLUMNS = "more bigint, worker text, lease float, sessions uuid[], most int"
+_GIVEN = f"(SELECT {{}} FROM json_to_recordset(:taken) AS one({_COLUMNS}))"  # noqa: S608 - names of ours
+_SESSIONS = f"session_id NOT IN {_GIVEN.format('unnest(sessions)')}"
 TAKEN = f"""
-WITH {_oldest(_GIVEN.format("more"), f"session_id NOT IN {_GIVEN.format('unnest(sessions)')}")}
+WITH {_oldest(_GIVEN.format("more"), _SESSIONS, _GIVEN.format("worker"), _GIVEN.format("most"))}
 UPDATE runs_run r SET {_leased(_GIVEN.format("worker"), _GIVEN.format("lease"))} FROM oldest WHERE r.id = oldest.id
 RETURNING r.*
 """  # noqa: S608 - names of ours
@@ -97,7 +126,8 @@ ORDER BY s.run_id, s.number
 
 def take(worker: str, lease_seconds: float, runs: Sequence[UUID] = (), more: int = 0) -> list[Taken]:
     """Lease these runs, as far as they are ready, and up to `more` others that are: lost ones, then the oldest."""
-    values = {"runs": list(runs), "more": more, "worker": worker, "lease": lease_seconds}
+    values = {"runs": list(runs), "more": more, "worker": worker, "lease": lease_seconds,
+              "most": settings.RUN_MAX_CRASHES}  # fmt: skip
     try:
         return _take(values)
     except psycopg.OperationalError:
@@ -135,11 +165,13 @@ def _take(values: dict[str, Any]) -> list[Taken]:
     with engine_pool().connection() as connection:
         rows = connection.execute(_TAKE, values).fetchall()
         runs = [instance_of(Run, ENGINE, row[1 : 1 + _WIDTH]) for row in rows]
-        begun = [run.id for run in runs if run.steps_written]
+        begun = [run.id for run in runs if run.steps_written and run.crashes <= settings.RUN_MAX_CRASHES]
         if begun:
-            # The leases are ours, whatever happens now: a journal that is not here is read by whoever works on the run.
-            with suppress(psycopg.OperationalError):
+            try:
                 steps = connection.execute(_STEPS, (begun,)).fetchall()
+            except Exception as error:  # noqa: BLE001 - one that cannot be read must not cost the others their leases
+                # These are ours: a journal that is not here is read by whoever works on the run.
+                log.warning("journals not read together", error=type(error).__name__)
     journals: dict[UUID, list[Step]] = {run: [] for run in begun}
     for row in steps:
         step = instance_of(Step, ENGINE, row)

@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 
 _PATIENCE = 10.0  # seconds before a run that nobody took is rung again
 _BATCH = 500
+_MOST_BELLS = 32  # for all that becomes ready at once: what workers have no room for takes nobody's time
 
 
 @shared_task(name="agents.runs.tasks.advance_run")
@@ -50,9 +51,13 @@ def tick() -> None:
 
 
 def ring(*runs: UUID) -> None:
-    """Ask for a worker. If the broker is away, the tick will ring once it is back."""
-    for run in runs:
-        if not _deliver([str(run)]):
+    """Ask for a worker. If the broker is away, the tick will ring once it is back.
+
+    A bell for each, so that each finds a worker with room; but of many, several share one.
+    """
+    bells = min(len(runs), _MOST_BELLS)
+    for one in range(bells):
+        if not _deliver([str(run) for run in runs[one::bells]]):
             return
 
 

@@ -21,6 +21,7 @@ NOT_SUMMED_UP = "The older part could not be summed up."
 OVERHEAD = 66  # what `ModelRequest.most_input_tokens` counts for an item or a tool beyond its JSON
 CALLS = (StepKind.TOOL_CALL, StepKind.DELEGATION)
 _OVER = (StepState.SUCCEEDED, StepState.FAILED, StepState.REFUSED)
+_PUT_OFF = {"busy", "put_off"}
 _MARGIN, _FLOOR = 1.5, 0.25
 _write = json.JSONEncoder(ensure_ascii=False).encode
 _NEVER_MADE = json.dumps({"failed": "The run ended before this call was made."})
@@ -53,6 +54,11 @@ def is_lost_compaction(step: Step) -> bool:
     if not is_compaction(step):
         return False
     return step.state == StepState.REFUSED or (step.state == StepState.FAILED and step.error.startswith(NOT_SUMMED_UP))
+
+
+def is_put_off(step: Step) -> bool:
+    """Whether summing up waited for an endpoint that was busy or away: it is tried again."""
+    return is_compaction(step) and step.state == StepState.FAILED and not step.usage.keys().isdisjoint(_PUT_OFF)
 
 
 @dataclass(frozen=True, slots=True)

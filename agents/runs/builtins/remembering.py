@@ -9,11 +9,17 @@ from agents.runs.builtins.port import Done
 from agents.runs.models import StepState
 from agents.tools.port import ToolEffect
 from foundation.batches import Cursor
+from foundation.inputs import MOST_LEVELS, is_too_deep
 
 if TYPE_CHECKING:
     from agents.runs.journal import StepRow
     from agents.runs.models import Step
     from agents.runs.work import Work
+
+_TOO_DEEP = (
+    f"What is noted under {{}} has more than {MOST_LEVELS} levels of lists and objects in one another: it cannot be "
+    "read here. Note it anew, or forget it."
+)
 
 
 class Remember:
@@ -84,8 +90,11 @@ class Recall:
         if name not in known:
             error = f"Nothing is noted under {name}. Names: {', '.join(sorted(known)) or 'none'}."
             return Done(state=StepState.FAILED, error=error, label=memory.label_of(known))
-        label = Label.from_json(known[name].get("label") or {})
-        return Done(output={"name": name, "value": known[name].get("value")}, label=label)
+        label, value = Label.from_json(known[name].get("label") or {}), known[name].get("value")
+        if is_too_deep(value):
+            # Noted before there was a limit: what writes the journal does not bear it.
+            return Done(state=StepState.FAILED, error=_TOO_DEEP.format(name), label=label)
+        return Done(output={"name": name, "value": value}, label=label)
 
     def look(self, cursor: Cursor, work: "Work", step: "Step") -> Done:
         """It never waits."""

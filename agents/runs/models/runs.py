@@ -132,6 +132,11 @@ class Run(TenantModel):
             models.Index(fields=["id"], name="run_queued", condition=models.Q(state="queued")),
             models.Index(fields=["wake_at"], name="run_wakes", condition=models.Q(state="waiting")),
             models.Index(fields=["waits_on"], name="run_waits", condition=models.Q(state="waiting")),
+            models.Index(
+                fields=["crashes"],
+                name="run_crashed",
+                condition=models.Q(crashes__gt=0, state__in=["queued", "running", "waiting"]),
+            ),
         ]
 
     def __str__(self) -> str:

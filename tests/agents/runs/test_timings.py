@@ -16,6 +16,7 @@ WRONG = {
     "RUN_SLOTS": [0, -3],
     "RUN_MAX_CRASHES": [0],
     "RUN_STREAMS": [0, -1],
+    "REMIT_FIRINGS_DAYS": [-1, 10_001],
 }
 
 
@@ -28,7 +29,7 @@ def test_each_is_a_number_of_use(settings: Any, name: str, value: float) -> None
     setattr(settings, name, value)
     (error,) = check_timings()
     assert error.id == "runs.E001"
-    assert f"REMIT_{name}".replace("RUN_MODEL", "MODEL") in error.msg
+    assert f"REMIT_{name.removeprefix('REMIT_')}".replace("RUN_MODEL", "MODEL") in error.msg
 
 
 def test_no_drain_is_a_choice(settings: Any) -> None:
