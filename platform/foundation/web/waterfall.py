@@ -50,8 +50,21 @@ class Fold(NamedTuple):
 
     @property
     def middle(self) -> float:
-        """Where its label stands."""
+        """Half of it."""
         return round(self.x + self.width / 2, 2)
+
+    @property
+    def anchor(self) -> str:
+        """Which end of its label stands at `label_x`: on a narrow screen one that is centred leaves it at the edges."""
+        if self.middle < LABEL_WIDTH:
+            return "start"
+        return "end" if self.middle > REACH - LABEL_WIDTH else "middle"
+
+    @property
+    def label_x(self) -> float:
+        """Where its label stands."""
+        places = {"start": self.x, "middle": self.middle, "end": self.x + self.width}
+        return round(places[self.anchor], 2)
 
     @property
     def label(self) -> str:
