@@ -47,10 +47,10 @@ class Question(FormPage):
 
     def _why_not(self) -> str:
         asked = self._question
-        if asked.state != InputState.OPEN or asked.run.state in ENDED:
-            return "It is not open any more."
-        if asked.expires_at <= timezone.now():
-            return "Its time has run out."
+        if asked.run.state in ENDED and asked.state != InputState.EXPIRED:
+            return "Its run has ended without an answer: whatever is said now reaches nobody."
+        if asked.state != InputState.OPEN or asked.expires_at <= timezone.now():
+            return "Nobody answered in time. The agent is told so, and goes on without."
         if not self.actor.is_person:
             return "Only a person answers."
         return self.why_not(Permission.RUN_CONTROL, asked.run.target_id)

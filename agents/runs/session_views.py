@@ -40,15 +40,16 @@ class Sessions(Page):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """The newest first."""
-        rows = narrowed(request, self.permitted(Session.objects.select_related("agent", "version")))
+        runs = self.permitted(Run.objects.all())
+        rows = narrowed(request, self.permitted(Session.objects.select_related("agent", "version")), runs)
         if (file := exported(request, rows, COLUMNS, "sessions")) is not None:
             return file
         part = page_of(request, rows)
-        used = uses_of(part.rows)
+        used, titles = uses_of(part.rows), titles_of(part.rows, runs)
         states = [Choice("", "All"), *(Choice(state.value, state.label) for state in SessionState)]
         context = {
             "slice": part,
-            "rows": [(row, *used.get(row.id, (0, None))) for row in part.rows],
+            "rows": [(row, titles.get(row.id, row.title), *used.get(row.id, (0, None))) for row in part.rows],
             "states": states,
             "filtered": bool(request.GET),
             "why_not_start": self.why_not(Permission.RUN_START),
@@ -56,15 +57,18 @@ class Sessions(Page):
         return self.render({**context, **{name: request.GET.get(name, "") for name in ("q", "agent", "state", "all")}})
 
 
-def narrowed(request: HttpRequest, rows: PermittedQuerySet[Session]) -> PermittedQuerySet[Session]:
-    """What the address asks for."""
+def narrowed(
+    request: HttpRequest, rows: PermittedQuerySet[Session], runs: PermittedQuerySet[Run]
+) -> PermittedQuerySet[Session]:
+    """What the address asks for; one without a title is found by those of its runs."""
     state, agent, words = (request.GET.get(name, "") for name in ("state", "agent", "q"))
     if state in SessionState.values:
         rows = rows.filter(state=state)
     if agent:
         rows = rows.filter(agent__slug=agent)
     if words:
-        rows = rows.filter(Q(title__icontains=words) | Q(counterpart__icontains=words))
+        named = Exists(runs.filter(session_id=OuterRef("pk"), title__icontains=words))
+        rows = rows.filter(Q(title__icontains=words) | Q(counterpart__icontains=words) | Q(named, title=""))
     if not request.GET.get("all"):
         rows = rows.filter(~Exists(Run.objects.filter(session_id=OuterRef("pk"), parent__isnull=False)))
     return rows
@@ -75,6 +79,12 @@ def uses_of(sessions: Iterable[Session]) -> Mapping[UUID, tuple[int, Any]]:
     rows = Run.objects.filter(session__in=[one.id for one in sessions]).order_by().values("session")
     counted = rows.annotate(runs=Count("id"), last=Max("created_at"))
     return {row["session"]: (row["runs"], row["last"]) for row in counted}
+
+
+def titles_of(sessions: Iterable[Session], runs: PermittedQuerySet[Run]) -> Mapping[UUID, str]:
+    """What those without a title are called: as the first of these runs in them. One query."""
+    untitled = runs.filter(session__in=[one.id for one in sessions if not one.title])
+    return dict(untitled.order_by("session", "id").distinct("session").values_list("session", "title"))
 
 
 class SessionPage(Page):
@@ -95,6 +105,7 @@ class SessionPage(Page):
         return self.render(
             {
                 "session": session,
+                "title": titles_of([session], self.permitted(Run.objects.all())).get(session.id, session.title),
                 "turns": turns,
                 "older": older,
                 "before": before,

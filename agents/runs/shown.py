@@ -14,13 +14,14 @@ KINDS = {
     StepKind.DELEGATION: "agent",
     StepKind.DECISION_WAIT: "wait",
 }
-WAITING_TOOLS = frozenset({"remit.ask_person", "remit.wait", "remit.wait_for_event"})
+WAITING_TOOLS = {"remit.ask_person": "wait", "remit.wait": "timer", "remit.wait_for_event": "event"}
+WAITED = frozenset({StepState.WAITING, StepState.SUCCEEDED, StepState.FAILED})
 
 
 def kind_of(step: Step) -> str:
-    """Who worked: model, tool, agent, wait or guard."""
-    if step.name in WAITING_TOOLS and step.state in {StepState.WAITING, StepState.SUCCEEDED}:
-        return "wait"
+    """Who worked: model, tool, agent or guard; or what it waited for: wait (a person), timer or event."""
+    if step.name in WAITING_TOOLS and step.state in WAITED:
+        return WAITING_TOOLS[step.name]
     return KINDS.get(StepKind(step.kind), "guard") if step.kind in StepKind.values else "guard"
 
 

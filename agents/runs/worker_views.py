@@ -14,6 +14,7 @@ from foundation.access.roles import Permission
 from foundation.web.pages import Page
 
 SILENT_AFTER = 3  # heartbeats
+GONE = frozenset({"silent", "ended"})
 
 
 class Workers(Page):
@@ -29,12 +30,12 @@ class Workers(Page):
     def get(self, request: HttpRequest) -> HttpResponse:  # noqa: ARG002 - Django's signature
         """As it stands."""
         workers = list(Heartbeat.objects.annotate(silence=Now() - F("seen_at")).order_by("-kind", "name"))
-        living = [one for one in workers if one.kind == "worker" and state_of(one) != "silent"]
+        living = [one for one in workers if one.kind == "worker" and state_of(one) not in GONE]
         busy, slots = sum(one.busy for one in living), sum(one.slots for one in living)
         runs = self.permitted(Run.objects.all())
         return self.render(
             {
-                "workers": [(one, state_of(one)) for one in workers],
+                "workers": sorted(((one, state_of(one)) for one in workers), key=lambda one: one[1] in GONE),
                 "why_not": self.why_not(Permission.RUN_VIEW),
                 "living": len(living),
                 "slots": f"{busy} of {slots}",
@@ -46,9 +47,9 @@ class Workers(Page):
 
 
 def state_of(process: Any) -> str:
-    """Silent, draining, busy or idle; `process` is a heartbeat with its `silence`."""
+    """Silent, ended (as it was asked to), draining, busy or idle; `process` is a heartbeat with its `silence`."""
     if process.silence > timedelta(seconds=SILENT_AFTER * max(settings.RUN_HEARTBEAT_SECONDS, 5)):
-        return "silent"
+        return "ended" if process.draining else "silent"
     if process.draining:
         return "draining"
     return "busy" if process.busy else "idle"

@@ -31,6 +31,11 @@ class Moment(NamedTuple):
     there: str
     utc: datetime
 
+    @property
+    def is_utc(self) -> bool:
+        """Whether both are the same."""
+        return self.there.endswith(" UTC")
+
 
 def shown(schedule: Schedule, moments: Iterable[datetime]) -> list[Moment]:
     """Moments in both."""

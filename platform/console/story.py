@@ -1,8 +1,9 @@
 """A run with all that it delegated, as one tree of steps in the order in which they were written."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
@@ -20,6 +21,7 @@ from foundation.web.waterfall import Span
 MOST_STEPS = 5_000
 LONGEST_NOTE = 60
 PROBLEMS = frozenset({"failed", "denied", "refused", "unknown"})
+SHARES = {"model": "Models", "tool": "Tools", "wait": "Waiting for people", "guard": "Waiting"}
 GOING_ON = frozenset({RunState.QUEUED, RunState.RUNNING, RunState.WAITING})
 
 
@@ -68,7 +70,7 @@ class Told:
             return f"sub-agent · v{self.child.version.number}{again}"
         if self.kind == "model":
             return f"{self.step.name}{again}"
-        first = next((str(value) for value in self.step.input.values()), "") if self.reading.is_auditor else ""
+        first = _first(self.step.input) if self.reading.is_auditor else ""
         return f"{first[:LONGEST_NOTE]}{again}".removeprefix(" · ")
 
 
@@ -140,6 +142,9 @@ class Story:
     def _span(self, one: Told, zero: datetime) -> Span:
         start = _second(one.step.started_at, zero) or 0.0
         end = _second(one.step.ended_at, zero)
+        if one.child is not None and one.child.ended_at is not None:
+            # The step lasts until all that was delegated beside it is joined; the bar is the sub-agent's.
+            end = _second(one.child.ended_at, zero)
         if end is None and not self.is_going_on:
             end = _second(self.run.ended_at, zero)
         return Span(max(start, 0.0), end, one.depth, one.label, one.kind, one.state, one.note, one.key)
@@ -150,17 +155,23 @@ class Story:
         return _second(timezone.now(), self.run.started_at or self.run.created_at) if self.is_going_on else None
 
     def shares(self) -> list[Share]:
-        """Where the time went: models, tools, waiting for people."""
-        spent = {"model": 0.0, "tool": 0.0, "wait": 0.0}
+        """Where the time went: models, tools, waiting for people, waiting for moments and events."""
+        spent = dict.fromkeys(SHARES, 0.0)
         for one in self.told:
-            if one.kind in spent:
-                spent[one.kind] += ((one.step.ended_at or timezone.now()) - one.step.started_at).total_seconds()
-        words = {"model": "Models", "tool": "Tools", "wait": "Waiting for people"}
-        return [Share(words[kind], kind, seconds, duration(seconds)) for kind, seconds in spent.items()]
+            kind = "guard" if one.kind in {"timer", "event"} else one.kind
+            if one.kind != "guard" and kind in spent:
+                spent[kind] += ((one.step.ended_at or timezone.now()) - one.step.started_at).total_seconds()
+        return [Share(SHARES[kind], kind, seconds, duration(seconds)) for kind, seconds in spent.items()]
 
     def find(self, key: str) -> Told | None:
         """The step of an address."""
         return next((one for one in self.told if one.key == key), None)
+
+
+def _first(arguments: Mapping[str, Any]) -> str:
+    """What a call is about: its first text, or else its first number; never the insides of a list or an object."""
+    plain = [value for value in arguments.values() if isinstance(value, (str, int, float))]
+    return next((str(value) for value in [*(one for one in plain if isinstance(one, str)), *plain]), "")
 
 
 def _is_kept(one: Told, kind: str) -> bool:

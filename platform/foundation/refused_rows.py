@@ -19,4 +19,7 @@ def told(error: IntegrityError | DataError) -> tuple[int, str]:
     if isinstance(cause, ForeignKeyViolation):
         return 400, "It points at something that does not exist here."
     logger.error("The database refused a row", exc_info=error)
-    return 400, "The database refused these values."
+    return 400, (
+        "The database takes no value like one of these: it may hold a character that cannot be seen, or be too large. "
+        "Nothing was changed. Correct it, and send it again."
+    )

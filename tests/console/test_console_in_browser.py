@@ -125,7 +125,7 @@ def watched(context: BrowserContext, site: str, theme: str, size: str) -> tuple[
 OVERFLOW = """(name) => {
     const page = document.documentElement, widths = [page.scrollWidth];
     const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-    while (texts.nextNode()) texts.currentNode.data = texts.currentNode.data.replaceAll(name, "W".repeat(60));
+    while (texts.nextNode()) texts.currentNode.data = texts.currentNode.data.replaceAll(name, "W".repeat(120));
     return Math.max(...widths, page.scrollWidth) - page.clientWidth;
 }"""
 

@@ -17,6 +17,8 @@ TAUGHT = {
     "/approvals/": ("Nothing waits for you", ""),
     "/runs/new": ("No agent to start", "/agents/"),
     "/sessions/new": ("No agent to open one with", "/agents/"),
+    "/schedules/new": ("No agent to start", "/agents/"),
+    "/triggers/new": ("No agent to call", "/agents/"),
     "/sessions/?q=x": ("No session matches", "/sessions/"),
     "/schedules/?state=disabled": ("No schedule matches", "/schedules/"),
     "/triggers/?q=x": ("No trigger matches", "/triggers/"),

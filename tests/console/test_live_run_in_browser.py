@@ -1,5 +1,6 @@
 """A running run in Chromium, over the real server: new steps come by themselves, and what was opened stays open."""
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from foundation.tenancy.context import tenant
 from tests.console.test_console_in_browser import ARGUMENTS, CHROMIUM, PASSWORD, signed_in
 from tests.foundation.api.world import World, furnish, make_organisation
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 NOW = "2026-11-23T10:00:00Z"
 
@@ -110,7 +111,34 @@ def written(world: World, *kinds: str, step: str = "", **change: Any) -> None:
     thread.join()
 
 
-@pytest.mark.slow
+def test_a_stream_that_something_on_the_way_refuses_is_said_to_be_down_and_opened_again(world: World, page: Page):
+    page.route("**/events/stream*", lambda route: route.fulfill(status=502))
+    page.reload()
+    banner = page.locator("#stream-banner")
+    expect(banner).to_be_visible(timeout=10_000)
+    expect(banner).to_contain_text(re.compile(r"from \d\d:\d\d:\d\d UTC"))
+    expect(page.locator(".live")).to_be_hidden()
+    page.unroute("**/events/stream*")
+    page.get_by_role("button", name="Try now").click()
+    expect(banner).to_be_hidden(timeout=10_000)
+    expect(page.locator(".live")).to_be_visible()
+
+
+def test_whoever_was_signed_out_signs_in_on_a_whole_page_and_comes_back(world: World, page: Page, email: str):
+    address = page.url
+    page.evaluate(
+        """() => fetch("/sign-out/", {method: "POST", headers: {
+            "X-CSRFToken": document.querySelector("meta[name=csrf-token]").content}})"""
+    )
+    page.get_by_role("button", name="Try now").click(timeout=10_000)
+    page.wait_for_url("**/sign-in/?next=*")
+    expect(page.locator("#live")).to_have_count(0)
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(address)
+
+
 def test_a_run_is_followed_to_its_end_without_a_reload(world: World, page: Page):
     rows = page.locator(".wf-row")
     expect(rows).to_have_count(2)

@@ -64,8 +64,37 @@ def test_three_thousand_steps_are_two_hundred_rows(world: World, visit: Visit):
     ]  # fmt: skip
     Step.objects.using("engine").bulk_create(many)
     page = visit(f"/runs/{run.id}/").content.decode()
-    assert page.count('class="wf-row"') == 200
-    assert "earlier steps are not drawn" in page
+    assert page.count('class="wf-row"') == 199
+    assert "2,803 earlier steps" in page
+    assert ">papers.2803<" not in page
+    assert f'href="/runs/{run.id}/?before=2804"' in page
+    earlier = visit(f"/runs/{run.id}/?before=2804").content.decode()
+    assert ">papers.2803<" in earlier
+    assert "197 later steps" in earlier
+    assert f'href="/runs/{run.id}/"' in earlier
+    assert 'aria-current="true"' in visit(f"/runs/{run.id}/?step=1500").content.decode()
+
+
+def _turned_into(run: object, name: str, **change: object) -> None:
+    Step.objects.using("engine").filter(run_id=run).update(kind="tool_call", name=name, **change)
+
+
+def test_only_a_person_is_asked_and_no_moment_is(world: World, visit: Visit):
+    run = world.things["runs"]
+    for name, word in (("remit.wait", "Waits"), ("remit.wait_for_event", "Waits"), ("remit.ask_person", "Asked")):
+        _turned_into(run, name, state="waiting", started_at="2026-11-23T10:00Z", ended_at=None)
+        page = visit(f"/runs/{run}/").content.decode()
+        assert f'<span class="mark-word">{word}</span>' in page, name
+        assert ("Waiting for people" in page) == (word == "Asked"), name
+
+
+def test_a_step_is_noted_by_its_first_text_whatever_stands_before_it(world: World, visit: Visit):
+    run = world.things["runs"]
+    _turned_into(run, "remit.ask_person", state="waiting", input={"form": {"type": "object"}, "question": "Which one?"})
+    page = visit(f"/runs/{run}/", "auditor").content.decode()
+    assert '<span class="note">Which one?</span>' in page
+    _turned_into(run, "remit.wait", input={"until": None, "seconds": 600})
+    assert '<span class="note">600</span>' in visit(f"/runs/{run}/", "auditor").content.decode()
 
 
 def test_a_run_that_waits_for_money_says_whose_and_how_much_is_spent(world: World, visit: Visit):

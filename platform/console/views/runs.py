@@ -26,7 +26,10 @@ MOST_ROWS = 200
 
 
 class RunPage(Page):
-    """`?step=` selects a step, `?kind=` keeps some; htmx asks for the inspector, the stream for `?part=live`."""
+    """`?step=` selects a step, `?kind=` keeps some, `?before=` draws those before one that a long run has no room for.
+
+    htmx asks for the inspector, the stream for `?part=live`.
+    """
 
     permission = Permission.RUN_VIEW
     place = "runs"
@@ -35,10 +38,10 @@ class RunPage(Page):
 
     def get(self, request: HttpRequest, run_id: UUID) -> HttpResponse:
         """The page, its inspector, or its living part."""
-        rows = Run.objects.select_related(
+        known = Run.objects.select_related(
             "agent", "version__language_model__provider", "requester", "parent__agent", "former__agent", "session"
         )
-        run = self.found(rows, pk=run_id)
+        run = self.found(known, pk=run_id)
         story = Story(self.actor, run)
         kind, key = request.GET.get("kind", ""), request.GET.get("step", "")
         context = {
@@ -48,6 +51,7 @@ class RunPage(Page):
         }
         if self.is_partial and request.GET.get("part") != "live":
             return self.render(context)
+        rows = condense(story.spans(kind), MOST_ROWS, before=request.GET.get("before", ""), wanted=key)
         context |= {
             "story": story,
             "is_part": request.GET.get("part") == "live",
@@ -56,7 +60,7 @@ class RunPage(Page):
             "around": around(self.actor, run),
             "trace": trace_of(run),
             "remit": remit_of(run, run.version, database_now()),
-            "plan": lay_out(condense(story.spans(kind), MOST_ROWS), story.now),
+            "plan": lay_out(rows, story.now),
             "kinds": _kinds(story),
             "asks": self._asks(story),
             "doubt": _doubt(story),

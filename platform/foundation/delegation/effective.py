@@ -60,7 +60,7 @@ def link_of_holder(actor: Actor, target: UUID, using: str = "default") -> Link:
         held = permissions_on(actor, target, using)
         starts = Permission.RUN_START in held
         rights = frozenset(str(one) for one in held) | (ANYTHING_OF_AN_AGENT if starts else frozenset())
-        why = "Its own grants." if starts else "It may not start this agent itself."
+        why = "What its own roles allow." if starts else "Its own roles do not let it start this agent."
     return Link(name=actor.name, kind=actor.kind.value, rights=rights, why=why, principal=actor.principal)
 
 

@@ -1,16 +1,19 @@
-"""Long runs as few rows: repeated calls become one, then the deepest sub-agents fold, then the middle is left out."""
+"""Long runs as few rows: repeated calls become one, then the deepest sub-agents fold, then a part is drawn."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from foundation.web.waterfall import Span
+from foundation.web.waterfall import MORE, Span
 
 
-def condense(spans: Sequence[Span], most: int) -> list[Span]:
-    """At most `most` spans that tell the same story; as they are if they fit. What was folded says how much it holds.
+def condense(spans: Sequence[Span], most: int, *, before: str = "", wanted: str = "") -> list[Span]:
+    """At most `most` spans (four or more) that tell the same story; as they are if they fit.
 
-    The first span is the run itself and stays; of what still does not fit, the newest are kept.
+    What was folded says how much it holds. The first span is the run itself and stays. Of what still does not fit, a
+    part is kept: what stands before the span with the key `before`, or else what is around the one that is `wanted`,
+    or else the newest. What stands before and behind the part are spans of the kind `MORE`; their keys are the
+    `before` of the parts next to it.
     """
     kept = list(spans)
     if len(kept) > most:
@@ -19,11 +22,29 @@ def condense(spans: Sequence[Span], most: int) -> list[Span]:
     while len(kept) > most and deepest > 1:
         kept = _folded(kept, deepest)
         deepest -= 1
-    if len(kept) > most:
-        left_out = len(kept) - most
-        first = replace(kept[0], note=f"{left_out:,} earlier steps are not drawn")
-        kept = [first, *kept[-(most - 1) :]]
-    return kept
+    return kept if len(kept) <= most else [kept[0], *_part(kept[1:], max(1, most - 3), before, wanted)]
+
+
+def _part(spans: Sequence[Span], size: int, before: str, wanted: str) -> list[Span]:
+    places = {span.key: place for place, span in enumerate(spans)}
+    end = places.get(before, 0) or len(spans)
+    if end == len(spans) and places.get(wanted, end) < end - size:
+        end = places[wanted] + size // 2 + 1
+    end = max(end, size)
+    start = end - size
+    part = [*spans[start:end]]
+    if start:
+        part.insert(0, _left_out(spans[:start], "earlier", spans[start].key))
+    if end < len(spans):
+        following = end + size
+        part.append(_left_out(spans[end:], "later", spans[following].key if following < len(spans) else ""))
+    return part
+
+
+def _left_out(spans: Sequence[Span], word: str, key: str) -> Span:
+    ends = [span.end for span in spans]
+    end = None if None in ends else max(end for end in ends if end is not None)
+    return Span(spans[0].start, end, 1, f"{len(spans):,} {word} step{'' if len(spans) == 1 else 's'}", MORE, key=key)
 
 
 def _repeats_joined(spans: Sequence[Span]) -> list[Span]:

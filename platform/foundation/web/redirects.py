@@ -15,7 +15,14 @@ class SeeOther(HttpResponseRedirect):
 
 
 def to_sign_in(request: HttpRequest) -> HttpResponse:
-    """To the sign-in page and back to this one; a form that was sent is lost, and its page is shown again."""
+    """To the sign-in page and back to this one; a form that was sent is lost, and its page is shown again.
+
+    What a page's script asks for would be put into that page: there the whole page goes to sign in.
+    """
+    if request.headers.get("HX-Request"):
+        shown = request.headers.get("HX-Current-URL", "")
+        after = shown if is_ours(request, shown) else way_back(request)
+        return HttpResponse(status=401, headers={"HX-Redirect": f"{SIGN_IN}?{urlencode({'next': after})}"})
     after = request.get_full_path() if request.method == "GET" else way_back(request)
     return SeeOther(f"{SIGN_IN}?{urlencode({'next': after})}")
 

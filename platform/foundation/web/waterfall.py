@@ -17,7 +17,8 @@ REACH = 89.0  # percent that bars keep to, so that their labels fit to the right
 THINNEST = 0.4  # percent of the shortest bar
 LABEL_WIDTH = 13.0  # percent that one label of the axis takes
 FEWEST_TICKS, MOST_TICKS = 2, 5
-PASSIVE_KINDS = frozenset({"agent", "run", "wait", "approval"})
+MORE = "more"  # the kind of a span that stands for steps which are not drawn
+PASSIVE_KINDS = frozenset({"agent", "run", "wait", "approval", "timer", "event", MORE})
 PASSIVE_STATES = frozenset({"waiting", "asked"})
 _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
 
@@ -40,21 +41,35 @@ class Span:
 
 
 class Fold(NamedTuple):
-    """A stretch of idleness drawn as a band of fixed width."""
+    """A stretch of idleness drawn as a band of fixed width; `is_wait` unless its steps are only not drawn."""
 
     x: float
     width: float
     seconds: float
+    is_wait: bool = True
 
     @property
     def middle(self) -> float:
-        """Where its label stands."""
+        """Half of it."""
         return round(self.x + self.width / 2, 2)
 
     @property
+    def anchor(self) -> str:
+        """Which end of its label stands at `label_x`: on a narrow screen one that is centred leaves it at the edges."""
+        if self.middle < LABEL_WIDTH:
+            return "start"
+        return "end" if self.middle > REACH - LABEL_WIDTH else "middle"
+
+    @property
+    def label_x(self) -> float:
+        """Where its label stands."""
+        places = {"start": self.x, "middle": self.middle, "end": self.x + self.width}
+        return round(places[self.anchor], 2)
+
+    @property
     def label(self) -> str:
-        """How long nothing happened."""
-        return f"{duration(self.seconds)} wait"
+        """How long nothing happened, or how much is not drawn."""
+        return f"{duration(self.seconds)} wait" if self.is_wait else duration(self.seconds)
 
 
 class Tick(NamedTuple):
@@ -106,7 +121,8 @@ def lay_out(spans: Iterable[Span], now: float | None = None) -> Waterfall:
     last = max(
         [span.end if span.end is not None else span.start for span in listed] + ([now] if now is not None else [])
     )
-    axis = _Axis(_idle(listed, last), last)
+    hidden = [(span.start, last if span.end is None else span.end) for span in listed if span.kind == MORE]
+    axis = _Axis(_idle(listed, last), last, hidden)
     return Waterfall([_row(span, axis, last) for span in listed], axis.folds, axis.ticks())
 
 
@@ -134,8 +150,10 @@ def _idle(spans: Sequence[Span], last: float) -> list[tuple[float, float]]:
 class _Axis:
     """Maps seconds to percents: linear where someone works, jumping over the folds."""
 
-    def __init__(self, gaps: Sequence[tuple[float, float]], last: float) -> None:
-        self._gaps = gaps
+    def __init__(
+        self, gaps: Sequence[tuple[float, float]], last: float, hidden: Sequence[tuple[float, float]] = ()
+    ) -> None:
+        self._gaps, self._hidden = gaps, hidden
         self._fold_width = min(FOLD_WIDTH, FOLDS_WIDTH / len(gaps)) if gaps else 0.0
         busy = last - sum(end - start for start, end in gaps)
         self._bound = _rounded_up(busy)
@@ -145,7 +163,14 @@ class _Axis:
     @property
     def folds(self) -> list[Fold]:
         """The bands, from left to right."""
-        return [Fold(round(self.place(start), 2), round(self._fold_width, 2), end - start) for start, end in self._gaps]
+        width = round(self._fold_width, 2)
+        return [
+            Fold(round(self.place(start), 2), width, end - start, is_wait=not self._is_hidden(start, end))
+            for start, end in self._gaps
+        ]
+
+    def _is_hidden(self, start: float, end: float) -> bool:
+        return any(begun < end and ended > start for begun, ended in self._hidden)
 
     def place(self, second: float) -> float:
         """Where a moment stands; within a fold in proportion to the time."""

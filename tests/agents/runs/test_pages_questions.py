@@ -43,7 +43,27 @@ def test_the_answer_lets_the_run_go_on(world: World, visit: Visit):
     with tenant(world.organisation.id):
         assert Run.objects.get(pk=world.things["runs"]).state == "queued"
     assert "I called them" in visit(path, "auditor").content.decode()
-    assert visit(path, "operator", form={"right": "true", "note": "Late"}).status_code == 422
+    late = visit(path, "operator", form={"right": "true", "note": "Late, but typed"})
+    assert late.status_code == 422
+    assert "Your answer was not taken" in late.content.decode()
+    assert "Another one had come before" in late.content.decode()
+    assert "Late, but typed" in late.content.decode()
+    assert "was not taken" not in visit(path, "operator").content.decode()
+
+
+def test_what_is_typed_for_a_run_that_ended_meanwhile_is_not_lost(world: World, visit: Visit):
+    waits(world, "input", "questions")
+    path = f"/questions/{world.things['questions']}/"
+    assert "Your answer" in visit(path, "operator").content.decode()
+    Run.objects.using("engine").filter(pk=world.things["runs"]).update(
+        state="cancelled", waits_for="", ended_at="2026-01-01T00:00Z"
+    )
+    InputRequest.objects.using("engine").filter(pk=world.things["questions"]).update(state="void")
+    late = visit(path, "operator", form={"right": "true", "note": "Typed in vain"}).content.decode()
+    assert "Your answer was not taken" in late
+    assert "Its run has ended without an answer" in late
+    assert "Typed in vain" in late
+    assert "No answer" in visit(path, "operator").content.decode()
 
 
 def test_whoever_does_not_control_the_run_sees_no_form(world: World, visit: Visit):

@@ -44,6 +44,15 @@ def test_a_session_is_opened_and_continued(world: World, visit: Visit):
     assert "A run is going on." in page
 
 
+def test_a_session_without_a_title_is_called_and_found_by_its_first_run(world: World, visit: Visit):
+    session = session_of(world)
+    Session.objects.using("engine").filter(pk=session.pk).update(title="")
+    Run.objects.using("engine").filter(session_id=session.pk).update(title="A torn sofa")
+    for path in ("/sessions/", "/sessions/?q=torn", f"/sessions/{session.pk}/"):
+        assert "A torn sofa" in visit(path, "viewer").content.decode(), path
+    assert "A torn sofa" not in visit("/sessions/?q=lamp", "viewer").content.decode()
+
+
 def test_a_session_with_a_run_refuses_another_and_keeps_what_was_typed(world: World, visit: Visit):
     path = f"/sessions/{world.things['sessions']}/continue"
     answer = visit(path, "operator", form={"title": "", "input": "A long text that I typed"})

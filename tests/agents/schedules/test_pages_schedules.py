@@ -28,6 +28,12 @@ def test_the_next_moments_are_shown_in_both_clocks_before_anything_is_saved(worl
         assert not Schedule.objects.filter(name="Digest").exists()
 
 
+def test_where_both_clocks_are_one_the_moments_stand_once(visit: Visit):
+    page = visit("/schedules/new", "builder", form=DAILY | {"preview": "1", "time_zone": "UTC"}).content.decode()
+    assert "Sat 27 Mar 2027 07:30:00 UTC" in page
+    assert not re.search(r"07:30:00</span></time> UTC", page)
+
+
 def test_htmx_gets_the_moments_only_and_a_wrong_line_says_why(visit: Visit):
     answer = visit(
         "/schedules/new", "builder", form=DAILY | {"expression": "61 * * * *"}, **{"HX-Request-Type": "partial"}

@@ -16,6 +16,14 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.parametrize(
+    ("typed", "text"),
+    [("20", "20 s"), ("90", "1m 30s"), ("3600", "1h"), ("86399", "23h 59m 59s"), ("90061", "1d 1h 1m 1s"), ("x", "x")],
+)
+def test_intervals_are_told_to_the_second(typed: str, text: str):
+    assert quantities.seconds(typed) == text
+
+
+@pytest.mark.parametrize(
     ("seconds", "text"),
     [
         (None, "—"),

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foundation.web.condense import condense
-from foundation.web.waterfall import Span
+from foundation.web.waterfall import MORE, Span, lay_out
 
 
 def span(number: int, depth: int = 1, label: str = "orders.lookup") -> Span:
@@ -37,14 +37,55 @@ def test_a_sub_agents_steps_fold_into_its_row():
 
 def test_of_what_still_does_not_fit_the_newest_are_kept():
     rows = condense([span(number, int(number > 0), f"call {number}") for number in range(1000)], 200)
-    assert len(rows) == 200
-    assert rows[0].note == "800 earlier steps are not drawn"
+    assert len(rows) == 199
+    assert (rows[1].label, rows[1].kind, rows[1].start, rows[1].end) == ("802 earlier steps", MORE, 1, 803)
     assert rows[-1].label == "call 999"
+
+
+def long_run() -> list[Span]:
+    return [span(number, int(number > 0), f"call {number}") for number in range(1000)]
+
+
+def test_what_is_not_drawn_is_reached_part_by_part_and_none_is_left_out():
+    drawn, before, pages = list[str](), "", 0
+    while True:
+        rows = condense(long_run(), 200, before=before)
+        drawn = [row.key for row in rows[1:] if row.kind != MORE] + drawn
+        pages += 1
+        if rows[1].kind != MORE:
+            break
+        before = rows[1].key
+    assert {*drawn} == {str(number) for number in range(1, 1000)}
+    assert pages == 6
+
+
+def test_the_way_back_leads_to_the_newest():
+    rows = condense(long_run(), 200, before="300")
+    assert [row.label for row in (rows[1], rows[2], rows[-2], rows[-1])] == [
+        "102 earlier steps", "call 103", "call 299", "700 later steps",
+    ]  # fmt: skip
+    keys = []
+    while rows[-1].kind == MORE:
+        keys.append(rows[-1].key)
+        rows = condense(long_run(), 200, before=rows[-1].key)
+    assert keys == ["497", "694", "891", ""]
+    assert rows[-1].label == "call 999"
+
+
+def test_a_step_that_is_wanted_is_drawn():
+    for wanted in ("1", "2", "400", "801", "999"):
+        assert wanted in [row.key for row in condense(long_run(), 200, wanted=wanted) if row.kind != MORE], wanted
+    assert condense(long_run(), 200, wanted="nothing") == condense(long_run(), 200)
+
+
+def test_time_whose_steps_are_not_drawn_is_no_wait():
+    folds = lay_out(condense(long_run(), 200, before="500")).folds
+    assert [fold.label for fold in folds] == ["5m 2s", "8m 20s"]
 
 
 @given(
     st.lists(st.builds(span, st.integers(0, 99), st.integers(1, 5), st.sampled_from("abc")), max_size=80),
-    st.integers(2, 30),
+    st.integers(4, 30),
 )
 def test_it_never_exceeds_the_number_of_rows(spans: list[Span], most: int):
     assert len(condense([span(0, 0, "Desk"), *spans], most)) <= most

@@ -13,6 +13,13 @@ def tool(start: float, end: float | None, state: str = "succeeded") -> Span:
     return Span(start, end, 1, "orders.lookup", "tool", state)
 
 
+@pytest.mark.parametrize(("working", "anchor"), [((100, 200), "start"), ((0, 4), "end")])
+def test_the_label_of_a_fold_at_the_edge_stays_inside(working: tuple[float, float], anchor: str):
+    (fold,) = lay_out([Span(0, 200, 0, "Desk", "agent"), tool(*working)]).folds
+    assert fold.anchor == anchor
+    assert fold.label_x == {"start": fold.x, "end": fold.x + fold.width}[anchor]
+
+
 def test_nothing_draws_nothing():
     plan = lay_out([])
     assert (plan.rows, plan.folds, plan.ticks) == ((), (), ())

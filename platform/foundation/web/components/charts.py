@@ -105,11 +105,13 @@ def stacked_bars(bars: Sequence[Bar], finding: str, ends: str = "", unit: str = 
     slot = 100 / len(drawn)
     groups = [_bar(bar, at * slot, slot, top) for at, bar in enumerate(drawn)]
     axis = join([format_html("<span>{}</span>", end) for end in ends.split("|")])
+    most = f"{top:,} {unit}".strip()
     return format_html(
         '<figure class="chart {}"><svg role="img" aria-label="{}"><line x1="0" x2="100%" y1="1" y2="1"/>'
-        '<line x1="0" x2="100%" y1="50%" y2="50%"/>{}<line x1="0" x2="100%" y1="100%" y2="100%"/></svg>'
+        '<line x1="0" x2="100%" y1="50%" y2="50%"/>{}<line x1="0" x2="100%" y1="100%" y2="100%"/>'
+        '<text class="ceiling" x="100%" y="-4" text-anchor="end" aria-hidden="true">{}</text></svg>'
         '<div class="axis">{}</div><details><summary>Show as a table</summary>{}</details></figure>',
-        kind, f"{finding} The upper line is {top:,} {unit}".strip(), join(groups), axis, _table(drawn, unit),
+        kind, f"{finding} The upper line is {most}", join(groups), most, axis, _table(drawn, unit),
     )  # fmt: skip
 
 

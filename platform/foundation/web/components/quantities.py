@@ -32,9 +32,20 @@ def duration(length: timedelta | float | None) -> str:
 
 
 def seconds(text: object) -> str:
-    """A number of seconds that was typed, as a length of time; as it is if it is none."""
+    """A number of seconds that was typed, as a length of time, to the second; as it is if it is none."""
     written = str(text)
-    return duration(float(written)) if written.isdigit() else written
+    if not written.isdigit():
+        return written
+    minutes, rest = divmod(int(written), MINUTE)
+    hours, minutes = divmod(minutes, HOUR // MINUTE)
+    days, hours = divmod(hours, DAY // HOUR)
+    parts = [(days, "d"), (hours, "h"), (minutes, "m"), (rest, "s")]
+    return (
+        " ".join(
+            f"{number}{' s' if unit == 's' and rest == int(written) else unit}" for number, unit in parts if number
+        )
+        or written
+    )
 
 
 def span(seconds: float) -> str:

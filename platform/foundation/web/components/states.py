@@ -73,6 +73,7 @@ LOOKS: dict[str, Look] = {
     "idle": Look("quiet", "circle-dot", "Idle"),
     "draining": Look("warn", "hourglass", "Draining"),
     "silent": Look("bad", "circle-alert", "Silent"),
+    "ended": Look("quiet", "circle-check", "Ended"),
     "rehearsal": Look("warn", "flask-conical", "Rehearsal"),
 }
 

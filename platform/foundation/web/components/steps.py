@@ -22,7 +22,11 @@ KINDS = {
     "memory": StepLook("database", "", "guard", ""),
     "wait": StepLook("hand", "wait", "wait open", ""),
     "approval": StepLook("hand", "wait", "wait open", ""),
+    "more": StepLook("ellipsis", "", "wire", ""),
+    "timer": StepLook("timer", "", "guard open", ""),
+    "event": StepLook("radio", "", "guard open", ""),
 }
+_NOBODY_ASKED = frozenset({"timer", "event"})
 _TROUBLE = {
     "failed": StepLook("circle-x", "bad", "bad", ""),
     "denied": StepLook("ban", "bad", "bad", "Denied"),
@@ -36,6 +40,8 @@ _TROUBLE = {
 def step_look(kind: object, state: object) -> StepLook:
     """The look of one step; an unknown kind is drawn like a check."""
     usual = KINDS.get(str(kind), StepLook("circle-dashed", "", "guard", ""))
+    if str(kind) in _NOBODY_ASKED and str(state) == "waiting":
+        return StepLook(usual.icon, usual.tone, usual.bar, "Waits")
     trouble = _TROUBLE.get(str(state))
     if trouble is not None and not (usual.bar == "wire" and trouble.bar == "wait open"):
         return StepLook(trouble.icon, trouble.tone, "wire" if usual.bar == "wire" else trouble.bar, trouble.word)

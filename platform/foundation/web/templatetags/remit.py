@@ -7,7 +7,7 @@ from django.forms import BaseForm, BoundField
 from django.template.context import Context
 
 from foundation.web.components import blocks, charts, controls, marks, markup, payloads, quantities, states, steps
-from foundation.web.waterfall import Waterfall
+from foundation.web.waterfall import MORE, Span, Waterfall
 
 register = template.Library()
 
@@ -56,11 +56,18 @@ def error_summary(form: BaseForm) -> dict[str, Any]:
     return {"fields": fields, "others": form.non_field_errors(), "total": len(fields) + len(form.non_field_errors())}
 
 
+def _led(span: Span) -> dict[str, str]:
+    return {"before": span.key, "step": ""} if span.kind == MORE else {"step": span.key}
+
+
 @register.inclusion_tag("foundation/waterfall.html", takes_context=True)
 def waterfall(context: Context, plan: Waterfall, selected: str = "", target: str = "#inspector") -> dict[str, Any]:
-    """A run's steps on their axis. Each row links to `?step=<key>` and loads the inspector into `target`."""
+    """A run's steps on their axis. Each row links to `?step=<key>` and loads the inspector into `target`.
+
+    Those that stand for steps that are not drawn lead to a page that draws them: `?before=<key>`.
+    """
     rows = [
-        (row, steps.step_look(row.span.kind, row.span.state), controls.address(context, step=row.span.key))
+        (row, steps.step_look(row.span.kind, row.span.state), controls.address(context, **_led(row.span)))
         for row in plan.rows
     ]
     return {"plan": plan, "rows": rows, "selected": selected, "target": target, "many": len(rows) > MANY_ROWS}

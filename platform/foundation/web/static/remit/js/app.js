@@ -223,6 +223,6 @@ function live(up) {
   if (up) { dropped = null; banner.hidden = true; return; }
   dropped ??= new Date();
   const since = find("[data-since]", banner);
-  if (since) since.textContent = dropped.toTimeString().slice(0, 8);
+  if (since) since.textContent = `${dropped.toISOString().slice(11, 19)} UTC`;
   banner.hidden = false;
 }

@@ -55,8 +55,14 @@
     stream.onerror = () => {
       live(false);
       // Where no stream is served, ask every 15 seconds.
-      poll ||= setInterval(() => { if (!document.hidden) refresh(); }, 15000);
+      poll ||= setInterval(() => { if (!document.hidden) again(); }, 15000);
     };
+  }
+
+  // A browser tries a dropped stream again by itself, but not one that something on the way has answered for it.
+  function again(now) {
+    if (now || stream?.readyState === EventSource.CLOSED) { close(); open(); }
+    refresh();
   }
 
   function close() {
@@ -74,6 +80,7 @@
   htmx.registerExtension("remit-open", {
     htmx_before_morph_attr: (element, detail) => !(detail.attrName === "open" && element.matches("details")),
   });
+  document.addEventListener("click", (event) => { if (event.target.closest("[data-again]")) again(true); });
   addEventListener("pagehide", close);
   open();
 })();
