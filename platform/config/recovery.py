@@ -24,7 +24,12 @@ def sign_in_link_for(email: str) -> str:
 
 def sign_in_link_for_first_administrator() -> str:
     """A link for whoever has administered the oldest organisation for longest. Raises InvalidError if nobody does."""
-    for organisation in Organisation.objects.using("system").order_by("id"):
+    organisations = list(Organisation.objects.using("system").order_by("id"))
+    if not organisations:
+        raise InvalidError(
+            "There is no organisation: make one with `manage.py create_organisation SLUG --administrator EMAIL`."
+        )
+    for organisation in organisations:
         standing = administrators(organisation.id, using="system").order_by("id").first()
         if standing is not None:
             membership = Membership.objects.using("system").select_related("user")
@@ -91,5 +96,6 @@ def _organisation(slug: str) -> Organisation:
     found = Organisation.objects.using("system").filter(slug=slug).first()
     if found is None:
         known = Organisation.objects.using("system").order_by("slug").values_list("slug", flat=True)[:10]
-        raise InvalidError(f"There is no organisation {slug!r}: use one of {', '.join(known) or '(there are none)'}.")
+        choice = f"use one of {', '.join(known)}" if known else "make it with `manage.py create_organisation`"
+        raise InvalidError(f"There is no organisation {slug!r}: {choice}.")
     return found

@@ -162,6 +162,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "config.document.hook.complete"],
     "ENUM_NAME_OVERRIDES": {
         "ScheduleKindEnum": "agents.schedules.models.ScheduleKind",
         "PermissionEnum": "console.api.access.PERMISSIONS",

@@ -4,7 +4,8 @@ import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError
+from django.db import OperationalError, ProgrammingError
+from psycopg.errors import UndefinedTable
 
 from foundation.errors import ConflictError, InvalidError
 from foundation.keys import KeyUnusableError
@@ -14,6 +15,10 @@ UNREACHABLE = (
     "(`manage.py doctor` says more)."
 )
 _INTERRUPTED = 130
+UNMIGRATED = (
+    "The database lacks tables of Remit: run `manage.py migrate --database owner`, or end the restore "
+    "(`manage.py doctor` says more)."
+)
 
 
 class ShellCommand(BaseCommand):
@@ -30,6 +35,10 @@ class ShellCommand(BaseCommand):
             raise CommandError(str(error)) from error
         except OperationalError as error:
             raise CommandError(UNREACHABLE) from error
+        except ProgrammingError as error:
+            if not isinstance(error.__cause__, UndefinedTable):
+                raise
+            raise CommandError(UNMIGRATED) from error
         except KeyboardInterrupt:
             sys.exit(_INTERRUPTED)
 

@@ -125,3 +125,15 @@ def test_commands_say_in_one_line_that_nothing_runs(own: OwnDatabase, command: t
     assert answer.returncode == 1
     assert len(answer.stderr.strip().splitlines()) == 1
     assert "manage.py up" in answer.stderr
+
+
+def test_a_database_without_tables_is_named_and_commands_say_so_in_one_line(own: OwnDatabase) -> None:
+    """As between `createdb` and the end of the migrations, or of a restore."""
+    own.as_superuser("DROP SCHEMA public, pgmq CASCADE", "CREATE SCHEMA public")
+    answer = own.manage("doctor")
+    assert answer.returncode == 1
+    assert "manage.py migrate --database owner" in wrong(answer.stdout)["migrations"]
+    assert "does not answer" in wrong(answer.stdout)["broker"]
+    answer = own.manage("verify_record")
+    assert (answer.returncode, answer.stdout, answer.stderr.count("\n")) == (1, "", 1)
+    assert "`manage.py migrate --database owner`" in answer.stderr

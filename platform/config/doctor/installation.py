@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import psycopg
 from django.conf import settings
 from django.db import connection
 from kombu.exceptions import OperationalError
@@ -58,7 +59,7 @@ def broker() -> Iterator[Finding]:
     try:
         with app.connection_for_write(connect_timeout=2, transport_options=options) as connected:
             connected.ensure_connection(max_retries=1, interval_start=0, interval_step=0)
-    except (OperationalError, OSError) as error:
+    except (OperationalError, OSError, psycopg.Error) as error:
         yield Finding("broker", f"{kind} does not answer ({type(error).__name__})", "start it, or set BROKER_URL right")
     else:
         yield Finding("broker", f"{kind} answers")

@@ -7,6 +7,7 @@ from pathlib import Path
 from config.launch import environment, up
 from config.launch.directory import DataDirectory, read_json
 from config.launch.failure import LaunchError
+from config.launch.packages import require_packages
 
 
 def take_over(root: str, argv: list[str]) -> None:
@@ -19,6 +20,7 @@ def take_over(root: str, argv: list[str]) -> None:
             _test(Path(root), argv[2:])
         if environment.python_of(Path(root)).exists() and not environment.inside(Path(root)):
             environment.become(Path(root), argv)
+        require_packages()
         if "DATABASE_URL" not in os.environ:
             _borrow_environment(Path(root))
     except LaunchError as error:

@@ -138,7 +138,8 @@ class Up:
             link.command, env=link.environment, cwd=self.root, capture_output=True, text=True, check=False
         )
         lines = (answer.stdout.strip() or answer.stderr.strip() or "no sign-in link was made").splitlines()
+        said = lines[-1].removeprefix("CommandError: ")
         say(f"Remit is ready at {programs.added['REMIT_PUBLIC_URL']} (Ctrl-C stops it, logs: {self.directory.logs})")
         if self.chosen.local_model:
             say(f"The local model answers at {programs.added['REMIT_LOCAL_MODEL_URL']} (docs/models.md)")
-        say(f"Sign in once with: {lines[-1]}" if answer.returncode == 0 else f"No sign-in link: {lines[-1]}")
+        say(f"Sign in once with: {said}" if answer.returncode == 0 else f"No sign-in link: {said}")

@@ -113,7 +113,11 @@ def _plain(status: int) -> Describe:
     return lambda error: (status, {"detail": str(error) or HTTPStatus(status).phrase}, {})
 
 
-_DETAILS = {401: "Nobody is signed in. Send `Authorization: Bearer <API key>` with a key that is in force."}
+_DETAILS = {
+    401: "Nobody is signed in. Send `Authorization: Bearer <API key>` with a key that is in force.",
+    406: "Answers are JSON: ask for them with `Accept: application/json`, or without the header.",
+    415: "Send the body as JSON, with the header `Content-Type: application/json`.",
+}
 _KNOWN: Sequence[tuple[Kinds, Describe]] = (
     (RefusedError, _refused),
     ((UnknownError, Http404), _plain(404)),

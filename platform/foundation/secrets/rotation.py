@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.apps import apps
-from django.db import models, transaction
+from django.db import connections, models, transaction
 
 from foundation.actors import Actor
 from foundation.audit.record import entry, record
@@ -22,6 +22,8 @@ def rotate_sealing_key(*, actor: Actor, new_key: bool = True) -> int:
     Raises KeyUnusableError when a key is to be made but the environment holds the keys.
     """
     if new_key:
+        # Without a database to seal and record in, no key is made.
+        connections["system"].ensure_connection()
         add_key(KEY_FILE, KEY_VARIABLE)
     forget_keys()
     resealed = sum(_reseal_column(column) for column in columns)

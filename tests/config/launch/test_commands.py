@@ -1,6 +1,7 @@
 """manage.py before Django: the right interpreter, and one line where it cannot go on."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +24,20 @@ def test_an_old_python_reads_what_it_lacks() -> None:
     )
     assert answer.returncode == 2
     assert answer.stderr == "Remit needs Python 3.11 or newer, this is 3.9.1.\n"
+
+
+def test_without_packages_a_command_says_what_makes_them(tmp_path: Path) -> None:
+    """A checkout on which nothing was started yet, and a Python that has no Django."""
+    (tmp_path / "platform/config").mkdir(parents=True)
+    shutil.copy(ROOT / "manage.py", tmp_path)
+    shutil.copy(ROOT / "platform/config/__init__.py", tmp_path / "platform/config")
+    shutil.copytree(ROOT / "platform/config/launch", tmp_path / "platform/config/launch")
+    answer = subprocess.run(
+        [sys.executable, "-I", "-S", "manage.py", "doctor"], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr.startswith("Remit's packages are not installed here yet: start `python3 manage.py up`")
+    assert answer.stderr.count("\n") == 1
 
 
 def test_the_launcher_needs_nothing_but_the_standard_library() -> None:

@@ -48,6 +48,13 @@ def test_a_method_that_is_not_there_says_so(bare: World) -> None:
     assert answer.json()["type"] == "urn:remit:problem:method"
 
 
+def test_a_form_is_told_how_json_is_sent(bare: World) -> None:
+    """As `curl -d` sends it where no type is named."""
+    answer = bare.api().post("/teams", "slug=new", **{"Content-Type": "application/x-www-form-urlencoded"})
+    assert answer.status_code == 415
+    assert "`Content-Type: application/json`" in answer.json()["detail"]
+
+
 def test_an_id_that_is_none_is_unknown(bare: World) -> None:
     for name in ("x", "0", "%00", "../teams", "a" * 500):
         assert bare.api().get(f"/runs/{name}").status_code == 404, name

@@ -271,6 +271,12 @@ def test_the_command(signed, tamper, tmp_path):
     assert "BAD at 7" in said.getvalue()
 
 
+@pytest.mark.parametrize("option", ["--checkpoint", "--export"])
+def test_a_file_that_cannot_be_used_is_one_line(signed, option, tmp_path):
+    with pytest.raises(CommandError, match=r"A file cannot be used: .*no-such-folder/note"):
+        call_command("verify_record", str(signed), option, str(tmp_path / "no-such-folder/note"))
+
+
 def test_old_checkpoints_verify_after_the_log_key_was_rotated(signed, write, seal_all, monkeypatch):
     former = public_keys(signed)[0]
     new, old = (base64.b64encode(seed).decode() for seed in (bytes(32), load_or_make_key(KEY_FILE, KEY_VARIABLE)))

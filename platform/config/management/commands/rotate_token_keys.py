@@ -3,16 +3,15 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
+from config.shell import ShellCommand
 from foundation.actors import shell_actor
 from foundation.audit.record import entry, record
 from foundation.delegation.keys import public_keys, rotate_keys
-from foundation.keys import KeyUnusableError
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     """Running processes need no restart: they see that the file is another one."""
 
     help = "Sign the tokens of runs with a new key; the former one verifies until its tokens are over."
@@ -23,15 +22,14 @@ class Command(BaseCommand):
             "--forget-former", action="store_true", help="a key may have been seen: refuse every token given until now"
         )
 
-    def handle(self, *_args: Any, **options: Any) -> None:
+    def act(self, **options: Any) -> None:
         """Rotate, record it, and say what verifies now."""
-        try:
-            count = rotate_keys(forget=options["forget_former"])
-            name = str(public_keys()["keys"][0]["kid"])
-        except KeyUnusableError as error:
-            raise CommandError(str(error)) from error
-        details = {"verifying": count, "forgotten": bool(options["forget_former"])}
+        forget = bool(options["forget_former"])
+        # The transaction stands first: without a database to record it in, no key is made.
         with transaction.atomic(using="system"):
+            count = rotate_keys(forget=forget)
+            name = str(public_keys()["keys"][0]["kid"])
+            details = {"verifying": count, "forgotten": forget}
             told = entry(shell_actor(), "token_key.rotate", target_kind="token_key", target_name=name, details=details)
             record(told, using="system")
         self.stdout.write(f"The key {name} signs from now on. Keys that verify: {count}.")

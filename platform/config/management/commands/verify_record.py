@@ -1,12 +1,14 @@
 """`manage.py verify_record`: the record against its signed checkpoints."""
 
 from argparse import ArgumentParser
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from config.shell import ShellCommand
 from foundation.audit.export import export
 from foundation.audit.leaves import log_of
 from foundation.audit.models import INSTALLATION, AuditEntry, AuditLeaf, Checkpoint
@@ -14,27 +16,31 @@ from foundation.audit.sealing import ALIAS, public_keys
 from foundation.audit.verification import verify
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     """Exit code 1 when a log is not as it was signed."""
 
     help = "Verify the record of all organisations, or of one; optionally export it for an offline verifier."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """One organisation or all; with one, an export or a checkpoint kept elsewhere."""
-        parser.add_argument("organisation", nargs="?", type=UUID, help="its id; without it, all logs")
+        parser.add_argument(
+            "organisation", nargs="?", type=UUID, help="its id, which stands first in each line; without it, all logs"
+        )
         parser.add_argument("--checkpoint", type=Path, help="a checkpoint of this organisation that was kept elsewhere")
         parser.add_argument("--export", type=Path, help="write the log of this organisation to a file")
         parser.add_argument("--keys", action="store_true", help="print the public keys and do no more")
 
-    def handle(self, *_args: Any, **options: Any) -> None:
+    def act(self, **options: Any) -> None:
         """Verify one log after the other; say what was found."""
         one: UUID | None = options["organisation"]
         if one is None and (options["checkpoint"] or options["export"]):
             raise CommandError("--checkpoint and --export need the id of one organisation.")
-        if options["export"]:
-            with options["export"].open("w", encoding="utf-8") as file:
-                file.writelines(line + "\n" for line in export(_organisation(one)))
-        witnessed = options["checkpoint"].read_text("utf-8") if options["checkpoint"] else ""
+        try:
+            witnessed = options["checkpoint"].read_text("utf-8") if options["checkpoint"] else ""
+            if options["export"]:
+                _write(options["export"], export(_organisation(one)))
+        except (OSError, UnicodeDecodeError) as error:
+            raise CommandError(f"A file cannot be used: {error}") from error
         sound = [self._verified(log, witnessed, keys_only=options["keys"]) for log in _logs(one)]
         if not all(sound):
             raise CommandError(f"{sound.count(False)} of {len(sound)} logs are not as they were signed.")
@@ -47,6 +53,11 @@ class Command(BaseCommand):
         state = "ok" if result.ok else "BAD" if result.first_bad is None else f"BAD at {result.first_bad}"
         self.stdout.write(f"{log}: {state}: {result.message}")
         return result.ok
+
+
+def _write(place: Path, lines: Iterable[str]) -> None:
+    with place.open("w", encoding="utf-8") as file:
+        file.writelines(line + "\n" for line in lines)
 
 
 def _logs(one: UUID | None) -> list[UUID]:

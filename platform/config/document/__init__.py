@@ -1,0 +1,1 @@
+"""What the OpenAPI document holds beside what each endpoint says of itself."""
