@@ -130,6 +130,12 @@ OVERFLOW = """(name) => {
 }"""
 
 
+# Times that are broken into two lines.
+BROKEN = """() => [...document.querySelectorAll("time")]
+    .filter(time => new Set([...time.getClientRects()].map(line => Math.round(line.top))).size > 1)
+    .map(time => time.textContent)"""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("part", [0, 1], ids=["even", "odd"])  # half for each worker of the suite
 @pytest.mark.parametrize(
@@ -153,6 +159,7 @@ def test_every_page_is_clean(
             "async () => (await axe.run()).violations.map(v => [v.id, v.nodes.map(n => n.html.slice(0, 200))])"
         )
         assert found == [], name
+        assert page.evaluate(BROKEN) == [], name
         assert page.evaluate(OVERFLOW, world.canary) <= 0, name
         assert [line for line in said if STREAMLESS not in line] == [], name
         said.clear()
