@@ -40,7 +40,7 @@ class Sessions(Page):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """The newest first."""
-        rows = narrowed(request, self.permitted(Session.objects.select_related("agent", "version")))
+        rows = narrowed(request, self.permitted(Session.objects.listed()))
         if (file := exported(request, rows, COLUMNS, "sessions")) is not None:
             return file
         part = page_of(request, rows)
