@@ -66,6 +66,9 @@ class OnExhausted(models.TextChoices):
     WAIT = "wait", "Wait for more"  # until a person raises it, or its next month begins
 
 
+LARGE_IN_VERSIONS = ("instructions", "tools", "delegates")
+
+
 class AgentVersion(TenantModel):
     """An immutable, numbered definition. The database refuses to change it.
 

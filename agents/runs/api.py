@@ -61,6 +61,11 @@ class RunEndpoints(ControlEndpoints, BodyEndpoints, Read):
         "agent", "session", "state", "parent", "root_id", "former", "relation", "waits_for", "submission",
     ]  # fmt: skip
 
+    def get_queryset(self) -> Any:
+        """A list is read without what it does not show."""
+        rows: Any = super().get_queryset()
+        return rows.listed() if self.action == "list" else rows
+
     @operation("Show one {noun}", answer=WholeRunShape)
     def retrieve(self, _values: Any) -> Run:
         """With input and output."""

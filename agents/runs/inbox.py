@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from agents.runs.models import InputRequest
+from agents.runs.models import LARGE_IN_RUNS, InputRequest
 from agents.runs.waits import open_questions
 from foundation.access.models import PermittedQuerySet
 from foundation.access.roles import Permission
@@ -28,7 +28,8 @@ class Asked:
 def questions(actor: Actor, among: PermittedQuerySet[InputRequest] | None = None) -> list[Asked]:
     """What is asked, the one whose time is up first foremost: two queries. An auditor reads it on its page."""
     visible = visible_questions(actor) if among is None else among
-    rows = list(visible.select_related("run__agent").order_by("expires_at")[:MOST])
+    light = visible.select_related("run__agent").defer(*(f"run__{one}" for one in LARGE_IN_RUNS))
+    rows = list(light.order_by("expires_at")[:MOST])
     controlled: set[UUID] = set()
     if rows:
         answerable = _open().permitted(actor, Permission.RUN_CONTROL).filter(pk__in=[row.pk for row in rows])

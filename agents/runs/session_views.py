@@ -41,7 +41,7 @@ class Sessions(Page):
     def get(self, request: HttpRequest) -> HttpResponse:
         """The newest first."""
         runs = self.permitted(Run.objects.all())
-        rows = narrowed(request, self.permitted(Session.objects.select_related("agent", "version")), runs)
+        rows = narrowed(request, self.permitted(Session.objects.listed()), runs)
         if (file := exported(request, rows, COLUMNS, "sessions")) is not None:
             return file
         part = page_of(request, rows)

@@ -119,6 +119,11 @@ class SessionEndpoints(BodyEndpoints, Read):
     permission = Permission.RUN_VIEW
     filterset_fields = ["agent", "state"]
 
+    def get_queryset(self) -> Any:
+        """A list is read without what it does not show."""
+        rows: Any = super().get_queryset()
+        return rows.listed() if self.action == "list" else rows
+
     @operation("Open a session", Permission.RUN_START, body=OpenSession, status=201)
     def create(self, values: Any) -> Session:
         """Empty, and pinned to the version that serves. `POST /runs` with its id begins a turn."""

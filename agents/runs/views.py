@@ -61,7 +61,7 @@ class Runs(Page):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """The newest first."""
-        rows = narrowed(request, self.permitted(Run.objects.select_related("agent", "version", "requester")))
+        rows = narrowed(request, self.permitted(Run.objects.listed().select_related("requester")))
         if (file := exported(request, rows, COLUMNS, "runs")) is not None:
             return file
         context = {

@@ -53,7 +53,7 @@ class Schedules(Page):
     def get(self, request: HttpRequest) -> HttpResponse:
         """The newest first."""
         state, agent, words = (request.GET.get(name, "") for name in ("state", "agent", "q"))
-        rows = self.permitted(Schedule.objects.select_related("agent", "owner"))
+        rows = self.permitted(Schedule.objects.select_related("agent", "owner").defer("input"))
         if state in STATES:
             rows = rows.filter(enabled=STATES[state])
         if agent:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.db.models import Count, Q
 from django.utils import timezone
 
+from agents.runs.models import LARGE_IN_RUNS
 from foundation.access.models import Grant, PermittedQuerySet
 from foundation.access.roles import Permission
 from foundation.actors import Actor
@@ -50,6 +51,7 @@ def visible_requests(actor: Actor) -> PermittedQuerySet[ApprovalRequest]:
         ApprovalRequest.objects.all()
         .permitted(actor, Permission.APPROVAL_VIEW)
         .select_related("run__agent", "requester", "target")
+        .defer(*(f"run__{one}" for one in LARGE_IN_RUNS))
     )
 
 

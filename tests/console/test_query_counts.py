@@ -18,7 +18,8 @@ from tests.foundation.api.world import World, judge
 LISTS = ["/", "/runs/?all=1", "/sessions/", "/schedules/", "/triggers/", "/workers/", "/approvals/", "/agents/",
          "/policies/", "/tools/", "/costs/", "/audit/?range=all", "/settings/people/", "/settings/teams/",
          "/settings/services/", "/settings/roles/",
-         "/settings/models/", "/settings/tokens/"]  # fmt: skip
+         "/settings/models/", "/settings/tokens/", "/runs/?all=1&format=csv", "/sessions/?all=1&format=csv",
+         "/approvals/?format=csv", "/agents/?format=csv", "/audit/?range=all&format=csv"]  # fmt: skip
 
 
 def more(world: World) -> None:

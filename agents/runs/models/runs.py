@@ -1,11 +1,11 @@
 """Runs: the work caused by one input, and what it waits for."""
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from django.db import models
 from django.db.models.functions import Now
 
-from agents.registry.models import Agent, AgentVersion
+from agents.registry.models import LARGE_IN_VERSIONS, Agent, AgentVersion
 from agents.runs.models.sessions import Session
 from foundation.access.models import PermittedQuerySet
 from foundation.access.pages import Places
@@ -50,6 +50,18 @@ class Relation(models.TextChoices):
     FORK = "fork"  # shares the journal up to a step, and goes on from there
     REPLAY = "replay"  # the same input, with recorded outputs
     HANDOVER = "handover"  # another agent took the session over
+
+
+LARGE_IN_RUNS = ("input", "input_label", "output", "chain")
+
+
+class RunQuerySet(PermittedQuerySet["Run"]):
+    """Runs, permitted or not."""
+
+    def listed(self) -> Self:
+        """With the names of agent and version, without all that may be large: lists show nothing of it."""
+        large = (*LARGE_IN_RUNS, *(f"version__{one}" for one in LARGE_IN_VERSIONS))
+        return self.select_related("agent", "version").defer(*large)
 
 
 class Run(TenantModel):
@@ -109,7 +121,7 @@ class Run(TenantModel):
     started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
 
-    objects = PermittedQuerySet["Run"].as_manager()
+    objects = RunQuerySet.as_manager()
 
     class Meta(TenantModel.Meta):
         ordering = ["-id"]

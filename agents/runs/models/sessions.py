@@ -1,10 +1,10 @@
 """Sessions: what an agent keeps of its work with one counterpart, over as many runs as it takes."""
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from django.db import models
 
-from agents.registry.models import Agent, AgentVersion
+from agents.registry.models import LARGE_IN_VERSIONS, Agent, AgentVersion
 from foundation.access.models import PermittedQuerySet
 from foundation.organisations.models import GrantTarget
 from foundation.tenancy.models import TenantForeignKey, TenantModel
@@ -15,6 +15,15 @@ class SessionState(models.TextChoices):
 
     OPEN = "open"
     CLOSED = "closed"
+
+
+class SessionQuerySet(PermittedQuerySet["Session"]):
+    """Sessions, permitted or not."""
+
+    def listed(self) -> Self:
+        """With the names of agent and version, without all that may be large: lists show nothing of it."""
+        large = ("memory", *(f"version__{one}" for one in LARGE_IN_VERSIONS))
+        return self.select_related("agent", "version").defer(*large)
 
 
 class Session(TenantModel):
@@ -35,7 +44,7 @@ class Session(TenantModel):
     state = models.CharField(max_length=6, choices=SessionState, default=SessionState.OPEN)
     closed_at = models.DateTimeField(null=True, blank=True)
 
-    objects = PermittedQuerySet["Session"].as_manager()
+    objects = SessionQuerySet.as_manager()
 
     class Meta(TenantModel.Meta):
         ordering = ["-id"]

@@ -46,7 +46,7 @@ class AgentPage(Page):
                 "figures": _figures(runs.filter(created_at__gte=since)),
                 "bars": _days(runs.filter(created_at__gte=since)),
                 "tools": self._tools(agent, since),
-                "runs": list(runs.select_related("requester").order_by("-id")[:8]),
+                "runs": list(runs.listed().select_related("requester").order_by("-id")[:8]),
                 "versions": list(zip(versions, [*versions[1:], None], strict=False)),
                 "budget": self._budget(agent),
                 "people": active_people(),

@@ -65,7 +65,7 @@ class Home(Page):
                 "failing": _failing(recent),
                 "spend": _spend(self.actor, runs),
                 "rehearsing": Provider.objects.filter(rehearsal=True, enabled=True).exists(),
-                "latest": list(runs.filter(parent=None).select_related("agent").order_by("-id")[:6]),
+                "latest": list(runs.listed().filter(parent=None).order_by("-id")[:6]),
             }
         )
 

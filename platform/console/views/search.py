@@ -51,7 +51,7 @@ def find_hits(actor: Actor, words: str) -> Iterator[Hit]:
     agents = Agent.objects.all().permitted(actor, Permission.AGENT_VIEW)
     for agent in agents.filter(Q(pk=identifier) if identifier else named).select_related("team")[:EACH]:
         yield Hit(f"/agents/{agent.slug}/", "bot", agent.name, agent.team.name)
-    runs = Run.objects.all().permitted(actor, Permission.RUN_VIEW)
+    runs = Run.objects.listed().permitted(actor, Permission.RUN_VIEW)
     titled = Q(title__icontains=words, parent=None) | Q(submission=words)
     for run in runs.filter(Q(pk=identifier) if identifier else titled).order_by("-id")[:EACH]:
         yield Hit(f"/runs/{run.id}/", "activity", run.title, short_id(run.id, "run"))
@@ -70,12 +70,12 @@ def find_hits(actor: Actor, words: str) -> Iterator[Hit]:
 
 def _around_runs(actor: Actor, words: str, identifier: UUID | None) -> Iterator[Hit]:
     """Sessions, schedules and triggers; an agent's question by its id."""
-    sessions = Session.objects.all().permitted(actor, Permission.RUN_VIEW)
+    sessions = Session.objects.listed().permitted(actor, Permission.RUN_VIEW)
     titled = Q(title__icontains=words) | Q(counterpart__icontains=words) & ~Q(title="")
     for session in sessions.filter(Q(pk=identifier) if identifier else titled).order_by("-id")[:EACH]:
         yield Hit(f"/sessions/{session.id}/", "message-square", session.title or "Session", session.counterpart)
     named = Q(pk=identifier) if identifier else Q(name__icontains=words)
-    schedules = Schedule.objects.all().permitted(actor, Permission.RUN_VIEW)
+    schedules = Schedule.objects.defer("input").permitted(actor, Permission.RUN_VIEW)
     for schedule in schedules.filter(named).order_by("-id")[:EACH]:
         yield Hit(f"/schedules/{schedule.id}/", "calendar", schedule.name, "schedule")
     triggers = Trigger.objects.all().permitted(actor, Permission.RUN_VIEW)
