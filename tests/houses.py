@@ -93,11 +93,17 @@ def calls(name: str, /, **arguments: Any) -> list[dict[str, Any]]:
              "arguments": json.dumps(arguments), "status": "completed"}]  # fmt: skip
 
 
+USAGE = {
+    "input_tokens": 100, "output_tokens": 10, "total_tokens": 110, "input_tokens_details": {"cached_tokens": 0},
+    "output_tokens_details": {"reasoning_tokens": 0},
+}  # fmt: skip
+
+
 @dataclass
 class ScriptedModel:
     """An OpenAI-compatible endpoint: its answers by turns, chosen by the number of items that the request holds.
 
-    It keeps everybody waiting while `answering` is not set.
+    It keeps everybody waiting while `answering` is not set, and tells how many tokens it took if it `counts`.
     """
 
     answers: dict[str, list[list[dict[str, Any]]]] = field(default_factory=dict)
@@ -107,6 +113,7 @@ class ScriptedModel:
     fail_message: str = "no"
     retry_after: str = ""
     url: str = ""
+    counts: bool = True
     answering: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -145,9 +152,7 @@ def model(settings: Any) -> Iterator[ScriptedModel]:
             self._send(200, {
                 "id": "resp", "object": "response", "created_at": 0, "model": request["model"], "status": "completed",
                 "output": scripted.answer(request), "parallel_tool_calls": False, "tool_choice": "auto", "tools": [],
-                "usage": {"input_tokens": 100, "output_tokens": 10, "total_tokens": 110,
-                          "input_tokens_details": {"cached_tokens": 0},
-                          "output_tokens_details": {"reasoning_tokens": 0}},
+                "usage": USAGE if scripted.counts else None,
             })  # fmt: skip
 
         def _send(self, status: int, body: dict[str, Any]) -> None:

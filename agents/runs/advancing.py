@@ -148,7 +148,7 @@ class Advancing:
     def ends(self, entries: Entries, state: RunState, failure: str) -> None:
         """What ends with a run: its waits, its parent's wait, the runs below it."""
         run = self.work.run.id
-        # The order of locks: approvals, budgets, questions, then runs from the root downwards; everywhere.
+        # The order of locks: approvals, budgets, questions, then runs, from the root downwards and by id; everywhere.
         if any(is_builtin(step.name) for step in self.work.steps):
             entries.before(lambda cursor: void_waits(cursor, run))
         if self.work.run.parent_id is not None:

@@ -145,7 +145,8 @@ def cancel_below(cursor: Cursor, run: UUID) -> list[UUID]:
         "UPDATE runs_run SET cancel_requested = true, "
         "state = CASE WHEN state = 'waiting' THEN 'queued' ELSE state END, waits_for = '', waits_on = NULL, "
         "wake_at = NULL, rung_at = clock_timestamp() "
-        "WHERE parent_id = %s AND state IN ('queued', 'running', 'waiting') RETURNING id",
+        "WHERE id IN (SELECT id FROM runs_run WHERE parent_id = %s AND state IN ('queued', 'running', 'waiting') "
+        "ORDER BY id FOR UPDATE) RETURNING id",
         (run,),
     )
     return [row[0] for row in cursor.fetchall()]

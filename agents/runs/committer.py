@@ -205,7 +205,9 @@ def why_not(commit: Commit, error: Exception) -> Exception:
     return error
 
 
-def _write(commits: list[Commit]) -> None:
+def _write(group: list[Commit]) -> None:
+    # Their rows are locked in this order, as whoever pauses a run locks it and all below it.
+    commits = sorted(group, key=lambda one: (one.work.run.depth, one.work.run.id))
     with engine_connection() as connection:
         try:
             if write_at_once(Sender(connection), commits):

@@ -51,6 +51,7 @@ def compact(work: Work, writer: Writer, judge: Judge, end: int, wait: Step | Non
         number=action.step, kind=StepKind.MODEL_CALL, state=StepState.INTENDED, name=work.model.slug,
         attempt=_attempt(work.steps), decision_id=action.decision, digest=action.digest, label=action.label.as_json(),
         input={PURPOSE: COMPACTION, "items": sum(len(unit.items) for unit in units), "before": written(place),
+               "counted": request.most_input_tokens,
                "most_output_tokens": request.max_output_tokens},
     )  # fmt: skip
     admission = judge(action, lambda _: Change(), step=step, wait=wait)

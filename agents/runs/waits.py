@@ -118,7 +118,7 @@ def wake_for_budget(scope: UUID) -> None:
         cursor.execute(
             "UPDATE runs_run SET state = 'queued', waits_for = '', waits_on = NULL, wake_at = NULL, "
             "rung_at = clock_timestamp() WHERE id IN (SELECT id FROM runs_run WHERE state = 'waiting' "
-            "AND waits_for = 'budget' AND waits_on = %s ORDER BY id FOR UPDATE) RETURNING id",
+            "AND waits_for = 'budget' AND waits_on = %s ORDER BY depth, id FOR UPDATE) RETURNING id",
             [scope],
         )
         woken = [row[0] for row in cursor.fetchall()]

@@ -124,6 +124,18 @@ def test_compaction_puts_a_summary_in_the_place_of_the_oldest(house: Any, talker
     assert "context.compacted" in house.events(runs[2])
 
 
+def test_a_summary_that_the_endpoint_did_not_count_is_estimated(house: Any, talker: Talker) -> None:
+    serve(house, "compact", max_tokens=1_000)
+    session, runs = talk(house, 2)
+    assert {run.state for run in runs} == {"succeeded"}
+    house.model.counts = False
+    run = house.run(start(house, session, f"Question 2. {LONG}"))
+    assert len(talker.summed_up) == 1
+    assert run.state == RunState.FAILED
+    assert "limit of 1,000 tokens" in run.failure
+    assert "by estimate" in run.failure
+
+
 def test_a_later_summary_holds_the_former_one(house: Any, talker: Talker) -> None:
     serve(house, "compact")
     talker.summaries = ["First sum.", "Second sum.", "Third sum."]

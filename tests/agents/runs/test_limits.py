@@ -1,5 +1,7 @@
 """What ends a run, or holds it up: tokens, steps, and a model that says that it is busy."""
 
+import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,6 +26,29 @@ def test_the_token_limit_ends_a_run_and_is_named(house: Any, call: Any, equip: A
     assert run.state == RunState.FAILED
     assert run.failure == "The run reached its limit of 300 tokens: it has used 330."
     assert run.max_tokens == 300
+
+
+@pytest.mark.parametrize("counts", [False, True])
+def test_what_an_endpoint_does_not_count_is_estimated(
+    house: Any, say: Any, call: Any, equip: Any, counts: bool
+) -> None:
+    """By bytes, which is never too little; and it is said that it is an estimate."""
+    equip(house, "witness.read", max_tokens=5_000)
+    house.model.counts = counts
+    house.model.answers = {"worker": [*(call("witness.read", note=f"{turn}") for turn in range(9)), say("Done.")]}
+    run = house.run(house.start())
+    if counts:
+        assert run.state == RunState.SUCCEEDED, run.failure
+        return
+    assert run.state == RunState.FAILED
+    used = re.fullmatch(r"The run reached its limit of 5,000 tokens: it has used ([\d,]+), ([\d,]+) of them by "
+                        r"estimate: the endpoint did not say\.", run.failure)  # fmt: skip
+    assert used is not None, run.failure
+    assert used[1] == used[2]
+    asked = house.model.asked
+    assert int(used[1].replace(",", "")) >= sum(len(json.dumps(one["input"]).encode()) for one in asked)
+    assert 1 < len(asked) < 10
+    assert (run.input_tokens, run.output_tokens) == (0, 0), "nobody said"
 
 
 def test_a_busy_model_is_waited_for_and_costs_no_try(house: Any, say: Any) -> None:
