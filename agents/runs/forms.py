@@ -17,11 +17,15 @@ class StartForm(forms.Form):
     )
 
 
+_LOOK = ("", "Choose what you found")  # nothing is chosen beforehand: whoever presses at once has not looked
+
+
 class ResolveForm(forms.Form):
     """What really happened at a step in doubt."""
 
     outcome = forms.ChoiceField(
         choices=[
+            _LOOK,
             ("done", "It happened: go on"),
             ("failed", "It did not happen: tell the agent"),
             ("retry", "It did not happen: do it now"),
@@ -38,4 +42,4 @@ class ResolveForm(forms.Form):
 class ResolveEndedForm(ResolveForm):
     """The same in a run that has ended, and so does nothing again."""
 
-    outcome = forms.ChoiceField(choices=[("done", "It happened"), ("failed", "It did not happen")])
+    outcome = forms.ChoiceField(choices=[_LOOK, ("done", "It happened"), ("failed", "It did not happen")])

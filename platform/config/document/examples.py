@@ -83,7 +83,7 @@ EXAMPLES: dict[str, Any] = {
         "agent": "triage",
         "kind": "tool_call",
         "target": "payments.refund",
-        "arguments": {"order": "NW-10058", "amount_cents": 50_001},
+        "arguments": {"order": "NW-10058", "amount_cents": 50_001, "currency": "EUR", "reason": "Torn."},
     },
     "providers_create": {"slug": "openai", "name": "OpenAI", "base_url": "https://api.openai.com/v1", "key": "sk-…"},
     "providers_change": {"enabled": False},

@@ -46,7 +46,7 @@ LARGE_REFUNDS = """\
 @ask("May I refund {amount_cents:hundredths} {currency} for order {order}?")
 @approvers("operator")
 @quorum("1")
-@expires("30m")
+@expires("24h")
 @risk("high")
 forbid (principal, action == Action::"tool_call", resource == Tool::"payments.refund")
 when { context.args.amount_cents > 50000 }

@@ -88,7 +88,7 @@ def test_above_500_euros_an_operator_is_asked():
     assert decision.effect is Effect.ASK
     assert decision.obligation.question == "May I refund 500.01 EUR for order NW-10021?"
     assert (decision.obligation.approvers, decision.obligation.quorum) == (("operator",), 1)
-    assert (decision.obligation.expires_in, decision.obligation.risk) == (1_800, "high")
+    assert (decision.obligation.expires_in, decision.obligation.risk) == (86_400, "high")
 
 
 def test_with_the_approval_it_is_allowed():
