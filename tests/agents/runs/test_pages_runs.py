@@ -1,5 +1,7 @@
 """Starting, stopping, listing runs in the console."""
 
+import re
+
 from django.db.models.functions import Now
 
 from agents.runs.models import Run, Step
@@ -41,11 +43,15 @@ def test_a_step_in_doubt_takes_a_persons_word(world: World, visit: Visit):
     run = world.things["runs"]
     Step.objects.using("engine").filter(run_id=run).update(state="unknown")
     Run.objects.using("engine").filter(pk=run).update(state="waiting", waits_for="person")
-    assert "Nobody knows whether this happened" in visit(f"/runs/{run}/", "operator").content.decode()
+    page = visit(f"/runs/{run}/", "operator").content.decode()
+    assert "Nobody knows whether this happened" in page
+    assert re.search(r'name="outcome"[^>]*>\s*<option value=""', page)
     path = f"/runs/{run}/steps/1/resolve/"
-    visit(path, "operator", form={"outcome": "done", "evidence": ""})
-    with tenant(world.organisation.id):
-        assert Step.objects.get(run_id=run).state == "unknown"
+    # Nothing is chosen beforehand, and nothing is taken without both.
+    for form in ({"outcome": "done", "evidence": ""}, {"outcome": "", "evidence": "The ledger has it."}):
+        visit(path, "operator", form=form)
+        with tenant(world.organisation.id):
+            assert Step.objects.get(run_id=run).state == "unknown"
     visit(path, "operator", form={"outcome": "done", "evidence": "The ledger has it."})
     with tenant(world.organisation.id):
         assert Step.objects.get(run_id=run).state == "succeeded"
