@@ -120,13 +120,17 @@ def _session(former: Run, shared: Sequence[Step], version: AgentVersion, label: 
 
 
 def _memory(former: Run, last: int) -> dict[str, Any]:
-    """The working memory without what was noted later: of each such name, what was noted before, if anything."""
+    """The working memory without what agents noted later: of each such name, what was noted before, if anything."""
     memory: dict[str, Any] = dict(former.session.memory)
     noted = _done(former, last, _REMEMBER)
     before = {_name(step.input): step for step, is_before in noted if is_before}
-    for name in {_name(step.input) for step, is_before in noted if not is_before}:
+    # Of several, the first: what it replaced is what was there.
+    later = {_name(step.input): step for step, is_before in reversed(noted) if not is_before}
+    for name, step in later.items():
         memory.pop(name, None)
-        if name in before and before[name].input.get("value") not in {None, ""}:
+        if (replaced := (step.output or {}).get("replaced")) is not None:
+            memory[name] = replaced
+        elif name in before and before[name].input.get("value") not in {None, ""}:
             memory[name] = {"value": before[name].input.get("value"), "label": before[name].label}
     return memory
 

@@ -78,9 +78,8 @@ def set_memory(*, actor: Actor, session: Session, name: str, value: Any) -> Sess
     if problem := memory.problem_of(session.memory, name, value):
         raise InvalidError(problem, "value")
     trust = Integrity.TRUSTED if actor.is_person else Integrity.UNTRUSTED
-    label = Label(trust, sources=frozenset({"memory"}))
     with connection.cursor() as cursor:
-        memory.write(cursor, session.pk, name, {"value": value, "label": label.as_json()})
+        memory.write(cursor, session.pk, name, memory.given(value, trust))
     record(_about(actor, "session.remember", session, name=name))
     return Session.objects.get(pk=session.pk)
 

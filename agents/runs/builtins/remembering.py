@@ -49,16 +49,21 @@ class Remember:
         """Write it into the session, in the transaction of the step."""
         name, value = step.input["name"], step.input["value"]
         known = memory.locked(cursor, work.session.id)
+        former, label = known.get(name), Label.from_json(step.label)
         if value == "":
             known.pop(name, None)
             memory.forget(cursor, work.session.id, name)
         elif problem := memory.problem_of(known, name, value):
-            return Done(state=StepState.FAILED, error=problem, label=Label.from_json(step.label))
+            return Done(state=StepState.FAILED, error=problem, label=label)
         else:
             known[name] = {"value": value, "label": dict(step.label)}
             memory.write(cursor, work.session.id, name, known[name])
         work.session.memory = known
-        return Done(output={"noted": name}, label=Label.from_json(step.label))
+        if former is None or not memory.is_given(former) or is_too_deep(former.get("value")):
+            return Done(output={"noted": name}, label=label)
+        # No journal has what people and programs note: a fork from before this step finds it here.
+        label = label.join(Label.from_json(former.get("label") or {}))
+        return Done(output={"noted": name, "replaced": former}, label=label)
 
     def look(self, cursor: Cursor, work: "Work", step: "Step") -> Done:
         """It never waits."""
