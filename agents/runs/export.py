@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from agents.registry.models import LARGE_IN_VERSIONS
 from agents.runs.items import Item, items_of
 from agents.runs.models import Artifact, Run, Session, Summary
 from foundation.audit.plain import instant
@@ -13,6 +14,7 @@ def exported(session: Session) -> dict[str, Any]:
     """The document."""
     found = Session.objects.select_related("agent", "version").get(pk=session.pk)
     turns = Run.objects.filter(session=found).select_related("agent", "version").order_by("created_at", "id")
+    turns = turns.defer("input", "input_label", "chain", *(f"version__{one}" for one in LARGE_IN_VERSIONS))
     return {
         "format": FORMAT,
         "session": {

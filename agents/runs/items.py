@@ -1,5 +1,6 @@
 """The items of a session for people: messages, calls, outputs, decisions and summaries, made from runs and steps."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,7 @@ from agents.runs.past import turns_of
 from agents.runs.window import CALLS, bound_of, is_compaction
 
 _ASKED = 0  # the step of a run's input
+_RUNS = 100  # whose steps are read together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +51,18 @@ class Item:
 
 
 def items_of(session: Session) -> list[Item]:
-    """All items of a session, in order."""
-    return [item for run in turns_of(session.pk) for item in items_of_run(run)]
+    """All items of a session, in order; a query for so many runs, however many steps they have."""
+    runs = turns_of(session.pk)
+    return [item for start in range(0, len(runs), _RUNS) for item in _of_runs(runs[start : start + _RUNS])]
+
+
+def _of_runs(runs: Sequence[Run]) -> Iterator[Item]:
+    found = defaultdict[UUID, list[Item]](list)
+    steps = Step.objects.filter(run_id__in=[run.pk for run in runs]).order_by("run_id", "number")
+    for step in steps.iterator(chunk_size=100):
+        found[step.run_id] += _of_step(step)
+    for run in runs:
+        yield from (_input_of(run), *found[run.pk])
 
 
 def items_after(session: Session, after: str, limit: int) -> tuple[list[Item], str]:
@@ -81,10 +93,14 @@ def _read(after: str) -> tuple[UUID, int, int]:
 def items_of_run(run: Run, since: int = _ASKED) -> Iterator[Item]:
     """The items of one run from a step on; steps are read as they are needed."""
     if since == _ASKED:
-        yield Item(kind="message", run=run.pk, step=_ASKED, place=0, name="user", content=run.input,
-                   label=run.input_label, at=run.created_at)  # fmt: skip
+        yield _input_of(run)
     for step in Step.objects.filter(run_id=run.pk, number__gte=since).order_by("number").iterator(chunk_size=100):
         yield from _of_step(step)
+
+
+def _input_of(run: Run) -> Item:
+    return Item(kind="message", run=run.pk, step=_ASKED, place=0, name="user", content=run.input,
+                label=run.input_label, at=run.created_at)  # fmt: skip
 
 
 def _of_step(step: Step) -> Sequence[Item]:

@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from agents.runs.control import replay_run
 from agents.runs.items import items_of
@@ -59,3 +61,23 @@ def test_whoever_goes_on_in_it_is_understood(house: Any, say: Any, delegated: Ru
         seen = house.model.asked[-1]["input"]
         said = [one.get("content") or one["type"] for one in seen]
         assert said == ["Count to three.", "function_call", "function_call_output", "One, two, three.", "And?"]
+
+
+def test_an_export_costs_no_queries_for_more_turns(house: Any, say: Any, call: Any, equip: Any) -> None:
+    equip(house)
+    house.model.answers = {"worker": [call("witness.read", note="x"), say("Done."), say("Again."), say("Once more.")]}
+    run = house.run(house.start())
+
+    def exported() -> tuple[int, list[str]]:
+        with house.in_tenant(), CaptureQueriesContext(connection) as captured:
+            document = export_session(actor=house.owner, session=Session.objects.get(pk=run.session_id))
+        return len(captured), [item["kind"] for item in document["items"]]
+
+    asked, kinds = exported()
+    assert kinds == ["message", "call", "output", "message"]
+    for text in ("Again?", "Once more?"):
+        with house.in_tenant():
+            session = Session.objects.get(pk=run.session_id)
+            more = start_run(actor=house.owner, agent=house.agent, title=text, input=text, session=session)
+        assert house.run(more).state == "succeeded"
+    assert exported() == (asked, [*kinds, "message", "message", "message", "message"])
