@@ -13,7 +13,7 @@ from tests.foundation.api.world import World
 __all__ = ["visit", "world"]  # fixtures
 
 LARGE = re.compile(
-    r'"(runs_run"."(input|output|input_label|chain)|runs_session"."memory|schedules_schedule"."input'
+    r'"(runs_run"."(input|output|input_label)|runs_session"."memory|schedules_schedule"."input'
     r'|registry_agentversion"."instructions)"'
 )
 PAGES = ["/", "/runs/?all=1", "/runs/?format=csv", "/sessions/?all=1", "/sessions/?format=jsonl", "/schedules/",

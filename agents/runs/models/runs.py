@@ -52,7 +52,7 @@ class Relation(models.TextChoices):
     HANDOVER = "handover"  # another agent took the session over
 
 
-LARGE_IN_RUNS = ("input", "input_label", "output", "chain")
+LARGE_IN_RUNS = ("input", "input_label", "output")
 
 
 class RunQuerySet(PermittedQuerySet["Run"]):
