@@ -50,7 +50,7 @@ def test_whoever_belongs_here_alone_is_signed_out_everywhere(household: Househol
     assert not Session.objects.filter(session_key=theirs.session.session_key).exists()
     told = household.entries("person.end_session")[-1]
     assert (told.target_id, told.actor_name) == (household.member.principal_id, "Owner")
-    assert set(told.details) == {"api_key"}, "no word on other organisations"
+    assert set(told.details) == {"api_key"}
 
 
 def test_whoever_belongs_elsewhere_too_stays_signed_in_there(household: Household):
@@ -67,7 +67,7 @@ def test_whoever_belongs_elsewhere_too_stays_signed_in_there(household: Househol
     client.post("/organisation/", {"organisation": str(household.organisation.id)})
     assert actor_of_session(client.session).organisation == other.organisation.id
     assert sessions(household) == 1
-    assert household.entries("person.end_session")[-1].details == {}, "it is told of no other organisation"
+    assert set(household.entries("person.end_session")[-1].details) == {"api_key"}, "it is told of no other organisation"
 
 
 def test_what_was_meant_for_the_one_does_not_land_in_the_other(household: Household):

@@ -1,6 +1,7 @@
 """A run that kills its workers is stopped; those that were with it are not stopped for what it did."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,14 @@ def gets_further(run: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _alone() -> None:
-    """What others have left is over."""
+def _alone() -> Iterator[None]:
+    """What others have left is over, and so is what is left to others: they would wait for it."""
+    end_all()
+    yield
+    end_all()
+
+
+def end_all() -> None:
     with superuser() as database:
         database.execute("UPDATE runs_run SET state = 'cancelled', ended_at = now(), waits_for = '', waits_on = NULL "
                          "WHERE state IN ('queued', 'running', 'waiting')")  # fmt: skip
