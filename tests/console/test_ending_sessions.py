@@ -67,7 +67,8 @@ def test_whoever_belongs_elsewhere_too_stays_signed_in_there(household: Househol
     client.post("/organisation/", {"organisation": str(household.organisation.id)})
     assert actor_of_session(client.session).organisation == other.organisation.id
     assert sessions(household) == 1
-    assert set(household.entries("person.end_session")[-1].details) == {"api_key"}, "it is told of no other organisation"
+    # It is told of no other organisation.
+    assert set(household.entries("person.end_session")[-1].details) == {"api_key"}
 
 
 def test_what_was_meant_for_the_one_does_not_land_in_the_other(household: Household):

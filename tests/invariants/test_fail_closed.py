@@ -14,7 +14,7 @@ from foundation.ids import uuid7
 from governance import gate
 from governance.budgets.engine import Books
 from governance.policies import circumstances
-from tests.workers import superuser, until
+from tests.workers import end_all_runs, superuser, until
 
 
 def fail(*_: Any, **__: Any) -> Any:
@@ -143,6 +143,7 @@ def test_a_gate_that_cannot_write_lets_nothing_out(house: Any, say: Any, monkeyp
         assert house.model.asked == []
     assert run.state in {"failed", "waiting", "running"}, "it never gets anywhere"
     assert run.output is None
+    end_all_runs()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from agents.runs.engine import work_on
 from agents.runs.models import Run
 from agents.runs.taking import take
 from tests.clusters import own_cluster
-from tests.workers import Worker, superuser, until
+from tests.workers import Worker, end_all_runs, superuser, until
 
 ELSEWHERE, HERE = "elsewhere:1", "here:1"
 PAST = "2020-01-01T00:00Z"
@@ -39,15 +39,9 @@ def gets_further(run: Any) -> None:
 @pytest.fixture(autouse=True)
 def _alone() -> Iterator[None]:
     """What others have left is over, and so is what is left to others: they would wait for it."""
-    end_all()
+    end_all_runs()
     yield
-    end_all()
-
-
-def end_all() -> None:
-    with superuser() as database:
-        database.execute("UPDATE runs_run SET state = 'cancelled', ended_at = now(), waits_for = '', waits_on = NULL "
-                         "WHERE state IN ('queued', 'running', 'waiting')")  # fmt: skip
+    end_all_runs()
 
 
 @pytest.mark.parametrize(("crashes", "together"), [(0, 20), (1, 8), (2, 4), (3, 2), (4, 1), (5, 20)])
