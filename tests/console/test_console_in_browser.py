@@ -166,6 +166,7 @@ def test_every_page_is_clean(
     page.close()
 
 
+@pytest.mark.slow
 def test_a_decision_by_keyboard_alone(world: World, site: str, browser: Browser, emails: dict[str, str]):
     context = signed_in(browser, site, emails["approver"])
     page = context.new_page()

@@ -290,6 +290,7 @@ def test_old_checkpoints_verify_after_the_log_key_was_rotated(signed, write, sea
     assert AuditLeaf.objects.using("system").filter(log=signed).count() == 11
 
 
+@pytest.mark.slow
 def test_of_all_logs_the_command_misses_none_that_lost_its_checkpoints(signed, tamper):
     tamper("DELETE FROM audit_checkpoint WHERE log = ORG")
     assert f"{signed}: BAD at 0" in _of_all()
