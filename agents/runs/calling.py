@@ -20,7 +20,7 @@ from agents.runs.journal import StepOutcome, StepRow
 from agents.runs.models import RunState, Step, StepKind, StepState, Wait
 from agents.runs.moves import DELEGATE, AskModel, DoCall
 from agents.runs.player import Player
-from agents.runs.retries import busy_for, policy_of
+from agents.runs.retries import again_after, policy_of
 from agents.runs.writer import Entries
 from agents.tools.port import ToolEffect
 
@@ -80,14 +80,11 @@ class Calling(Advancing):
         usage = {} if error.busy is None else {"busy": error.busy}
         failed = StepOutcome(number=step.number, state=StepState.FAILED, error=str(error), usage=usage)
         self.writer.outcome(failed, cost)
-        if error.busy is not None:
-            self.wait(Wait.CAPACITY, None, clock.now() + timedelta(seconds=busy_for(error.busy)))
-            return False
-        wait = policy_of(step.kind, step.effect).delay_before(step.attempt + 1) if error.again else None
-        if wait is None:
+        if (again := again_after(step.attempt, error)) is None:
             self.end(RunState.FAILED, f"The model call failed. {error}", None)
             return False
-        self.wait(Wait.TIMER, None, clock.now() + timedelta(seconds=wait))
+        what, pause = again
+        self.wait(what, None, clock.now() + timedelta(seconds=pause))
         return False
 
     def do_call(self, move: DoCall) -> bool:

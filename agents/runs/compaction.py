@@ -20,8 +20,8 @@ from agents.runs.clock import clock
 from agents.runs.committer import committer
 from agents.runs.context import lead_of, limit_of, opened, written
 from agents.runs.journal import StepOutcome, StepRow
-from agents.runs.models import RunState, Step, StepKind, StepState, Summary, Wait
-from agents.runs.retries import busy_for, policy_of
+from agents.runs.models import RunState, Step, StepKind, StepState, Summary
+from agents.runs.retries import again_after
 from agents.runs.window import COMPACTION, NOT_SUMMED_UP, PURPOSE, Place, Unit, Window, asked, is_put_off
 from agents.runs.work import Work
 from agents.runs.writer import Entries, InterruptedRunError, Writer
@@ -107,13 +107,11 @@ def _attempt(steps: Sequence[Step]) -> int:
 def _put_off(writer: Writer, step: Step, error: InferenceError) -> bool:
     """Wait for the endpoint as any model call does, or say that there will be no summary; whether it waits."""
     cost = None if error.billed else 0
-    if error.busy is not None:
-        what, usage, pause = Wait.CAPACITY, {"busy": error.busy}, busy_for(error.busy)
-    elif error.again and (later := policy_of(step.kind, step.effect).delay_before(step.attempt + 1)) is not None:
-        what, usage, pause = Wait.TIMER, {"put_off": later}, later
-    else:
+    if (again := again_after(step.attempt, error)) is None:
         _failed(writer, step, str(error), cost)
         return False
+    what, pause = again
+    usage = {"put_off": pause} if error.busy is None else {"busy": error.busy}
     writer.outcome(StepOutcome(number=step.number, state=StepState.FAILED, error=str(error), usage=usage), cost)
     until = clock.now() + timedelta(seconds=pause)
     writer.write(Entries(change=Change(state=RunState.WAITING, waits_for=what, wake_at=until)))

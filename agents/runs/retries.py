@@ -14,7 +14,8 @@ Pauses grow by a factor, and up to a quarter more at random keeps runs that fail
 import random
 from dataclasses import dataclass
 
-from agents.runs.models import StepKind
+from agents.catalogue.inference import InferenceError
+from agents.runs.models import StepKind, Wait
 from agents.tools.port import ToolEffect
 
 LONGEST_BUSY = 3_600.0  # seconds that an endpoint's own word is taken for
@@ -54,6 +55,14 @@ def policy_of(kind: str, effect: str) -> RetryPolicy:
 def busy_for(said: float) -> float:
     """How long a run waits for an endpoint that says that it is busy for so many seconds."""
     return min(max(said, 1.0), LONGEST_BUSY) * (1 + random.random() / 4)  # noqa: S311 - spreads load, guards nothing
+
+
+def again_after(attempt: int, error: InferenceError) -> tuple[Wait, float] | None:
+    """For what, and how many seconds, the next call of a model waits after this attempt; None: there is no next."""
+    if error.busy is not None:
+        return Wait.CAPACITY, busy_for(error.busy)
+    pause = MODEL_CALL.delay_before(attempt + 1) if error.again else None
+    return None if pause is None else (Wait.TIMER, pause)
 
 
 def held_for(waited: float) -> float:

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 NOWHERE = "postgresql://nobody@127.0.0.1:1/remit"
 DATABASES = {f"DATABASE_{role}URL": NOWHERE for role in ("", "OWNER_", "ENGINE_", "SYSTEM_")}
-NO_POOL = {"REMIT_POOL_SIZE": "0"}  # tests that serve in this process leave word of the web's threads behind
+POOL = {"REMIT_POOL_SIZE": "17"}  # as where the web's environment is that of the shell
 COMMANDS = (
     ["verify_record"],
     ["rotate_token_keys", "--forget-former"],
@@ -29,7 +29,7 @@ def test_without_a_database_a_command_says_so_and_changes_no_key(command: list[s
         capture_output=True,
         text=True,
         cwd=ROOT,
-        env=os.environ | DATABASES | NO_POOL | {"BROKER_URL": NOWHERE, "REMIT_DATA_DIR": str(tmp_path)},
+        env=os.environ | DATABASES | POOL | {"BROKER_URL": NOWHERE, "REMIT_DATA_DIR": str(tmp_path)},
     )
     assert answer.stderr.startswith("CommandError: The database cannot be reached: start Remit with `manage.py up`")
     assert (answer.returncode, answer.stdout, answer.stderr.splitlines()[1:]) == (1, "", [])

@@ -23,6 +23,8 @@ def take_over(root: str, argv: list[str]) -> None:
         require_packages()
         if "DATABASE_URL" not in os.environ:
             _borrow_environment(Path(root))
+        # One thread needs no pool, whose own thread would outlive a command that finds no database.
+        os.environ["REMIT_POOL_SIZE"] = "0"
     except LaunchError as error:
         print(error, file=sys.stderr)
         sys.exit(2)

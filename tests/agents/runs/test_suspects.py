@@ -1,6 +1,6 @@
 """A run that kills its workers is stopped; those that were with it are not stopped for what it did."""
 
-import time
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -108,7 +108,7 @@ def test_a_poisonous_run_is_stopped_and_nobody_else(
     with own_cluster(monkeypatch, {}):
         house = make_house(budget=10**12)
         worker = Worker(tmp_path, house.model.url.split("/")[2], REMIT_RUN_MAX_CRASHES="3")
-        kills = 0
+        kills, killed = 0, threading.Event()
 
         def answer(request: dict[str, Any]) -> Any:
             nonlocal kills
@@ -116,7 +116,8 @@ def test_a_poisonous_run_is_stopped_and_nobody_else(
                 kills += 1
                 assert worker.process is not None
                 worker.process.kill()
-            time.sleep(LONG)
+                killed.set()
+            killed.wait(LONG)
             return say("Done.")
 
         monkeypatch.setattr(house.model, "answer", answer)
@@ -126,6 +127,7 @@ def test_a_poisonous_run_is_stopped_and_nobody_else(
 
         def over() -> bool:
             if not worker.is_alive:
+                killed.clear()
                 worker.start()
             return all(map(house.is_over, runs.values()))
 
