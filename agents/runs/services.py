@@ -98,8 +98,7 @@ def start_run(
 
 def _continued(session: Session, agent: Agent, version: AgentVersion | None) -> Session:
     """The session, locked, so that its turns come one after the other. Raises ConflictError, InvalidError."""
-    # Alone: a row that was changed while this one waited for it no longer meets the rows that it was joined with.
-    Session.objects.only("id").select_for_update(no_key=True).get(pk=session.pk)
+    Session.objects.lock(session.pk, no_key=True)
     found = Session.objects.select_related("version__language_model__provider").get(pk=session.pk)
     if found.agent_id != agent.id:
         raise InvalidError("This session belongs to another agent: start the run with that one.", "session")

@@ -140,8 +140,7 @@ def export_session(*, actor: Actor, session: Session) -> dict[str, Any]:
 
 def _open(session: Session) -> Session:
     """The session, locked; runs of it begin under the same lock."""
-    # Alone: a row that was changed while this one waited for it no longer meets the rows that it was joined with.
-    Session.objects.only("id").select_for_update(no_key=True).get(pk=session.pk)
+    Session.objects.lock(session.pk, no_key=True)
     found = Session.objects.select_related("version").get(pk=session.pk)
     if found.state == SessionState.CLOSED:
         raise ConflictError("This session is closed: open another one.")

@@ -200,14 +200,13 @@ def _sealed(secret: str, trigger: UUID) -> str:
 
 
 def _locked(schedule: Schedule) -> Schedule:
-    # Alone: a row that was changed while this one waited for it no longer meets the rows that it was joined with.
-    if Schedule.objects.only("id").select_for_update().filter(pk=schedule.pk).first() is None:
+    if not Schedule.objects.lock(schedule.pk):
         raise ConflictError("The schedule is deleted already.")
     return Schedule.objects.select_related("agent__serving__language_model__provider", "owner").get(pk=schedule.pk)
 
 
 def _held(trigger: Trigger) -> Trigger:
-    if Trigger.objects.only("id").select_for_update().filter(pk=trigger.pk).first() is None:
+    if not Trigger.objects.lock(trigger.pk):
         raise ConflictError("The trigger is deleted already.")
     return Trigger.objects.select_related("agent", "owner").get(pk=trigger.pk)
 

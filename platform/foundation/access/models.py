@@ -181,6 +181,13 @@ class PermittedQuerySet(models.QuerySet[M]):
     path: ClassVar[str | None] = None  # instead of the model's own `target_path`
     narrow: ClassVar[bool] = False  # with the empty path, even viewing needs a grant on the organisation
 
+    def lock(self, pk: UUID, *, no_key: bool = False) -> bool:
+        """Lock a row until the transaction ends; whether it is there. What it is joined with is read afterwards.
+
+        Locked together with others, a row whose key to one of them changes meanwhile would seem not to be there.
+        """
+        return self.only("pk").select_for_update(no_key=no_key).filter(pk=pk).first() is not None
+
     def permitted(self, actor: Actor, permission: str) -> Self:
         """The rows on which this actor holds this permission: nothing for whoever has no grant.
 
