@@ -125,6 +125,7 @@ def _status(port: int, path: str, method: str = "GET", body: bytes | None = None
         connection.close()
 
 
+@pytest.mark.slow
 def test_history_comes_first_and_then_what_happens(listen: Listen, world: World) -> None:
     stream = listen(world)
     assert stream.response.status == 200

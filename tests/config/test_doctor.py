@@ -127,6 +127,7 @@ def test_commands_say_in_one_line_that_nothing_runs(own: OwnDatabase, command: t
     assert "manage.py up" in answer.stderr
 
 
+@pytest.mark.slow
 def test_a_database_without_tables_is_named_and_commands_say_so_in_one_line(own: OwnDatabase) -> None:
     """As between `createdb` and the end of the migrations, or of a restore."""
     own.as_superuser("DROP SCHEMA public, pgmq CASCADE", "CREATE SCHEMA public")

@@ -48,6 +48,7 @@ def world(database: Any) -> World:
     return furnish(make_organisation("acme"))
 
 
+@pytest.mark.slow
 def test_every_operation_is_described(document: dict[str, Any]) -> None:
     operations = [(name, operation) for name, operation in every(document) if operation["operationId"] not in DOORS]
     assert len(operations) > 70
@@ -128,6 +129,7 @@ def browser_of(world: World, role: str) -> Client:
     return client
 
 
+@pytest.mark.slow
 def test_reads_answer_as_the_document_says(document: dict[str, Any], world: World) -> None:
     read, browser = 0, browser_of(world, "administrator")
     for path, described in document["paths"].items():

@@ -12,6 +12,7 @@ from tests.config.own_database import OwnDatabase, make_database
 MAILS = sorted(SAMPLE.mails.glob("*.eml"))
 
 
+@pytest.mark.slow
 def test_sample_is_complete(seeded: OwnDatabase) -> None:
     """People, models with prices, connectors, active agents with versions, policies in force, budgets."""
     agents = seeded.rows(
@@ -97,6 +98,7 @@ def test_second_time_makes_nothing_but_follows_the_model(tmp_path: Path) -> None
     assert own.rows("SELECT count(*) FROM runs_run") == [(0,)]
 
 
+@pytest.mark.slow
 def test_without_a_model_nothing_is_left_half_done(tmp_path: Path) -> None:
     """One clear line."""
     own = make_database(tmp_path)
@@ -108,6 +110,7 @@ def test_without_a_model_nothing_is_left_half_done(tmp_path: Path) -> None:
     assert own.rows("SELECT count(*) FROM organisations_organisation") == [(0,)]
 
 
+@pytest.mark.slow
 def test_credentials_stay_while_the_shop_stays(seeded: OwnDatabase) -> None:
     """A second start in the same place changes nothing."""
     before = seeded.rows("SELECT id, sealed FROM tools_credential ORDER BY id")

@@ -1,5 +1,7 @@
 """The record over REST."""
 
+import pytest
+
 from tests.foundation.api.fixtures import bare
 from tests.foundation.api.world import World
 from tests.seals import seal_all
@@ -17,6 +19,7 @@ def test_what_was_done_is_there(bare: World) -> None:
     assert one.json() == entries[0]
 
 
+@pytest.mark.slow
 def test_the_record_is_verified_and_its_head_shown(bare: World) -> None:
     seal_all(bare.organisation.id)
     api = bare.api("auditor")

@@ -138,6 +138,7 @@ def test_nobody_is_sent_to_sign_in_and_comes_back(world: World):
         assert answer["Location"].startswith("/sign-in/?next=%2F"), path
 
 
+@pytest.mark.slow
 def test_another_organisation_is_not_there(world: World, visit: Visit):
     theirs = with_waits(furnish(make_organisation("theirs")))
     for path in PAGES:

@@ -1,5 +1,7 @@
 """The run's page: its steps, the selected one, what waits, and hostile text."""
 
+import pytest
+
 from agents.runs.models import Run, Step
 from foundation.ids import uuid7
 from foundation.tenancy.context import tenant
@@ -52,6 +54,7 @@ def test_an_unknown_step_shows_the_run_itself(world: World, visit: Visit):
     assert "What came in" in visit(f"/runs/{world.things['runs']}/?step=99").content.decode()
 
 
+@pytest.mark.slow
 def test_three_thousand_steps_are_two_hundred_rows(world: World, visit: Visit):
     with tenant(world.organisation.id):
         run = Run.objects.get(pk=world.things["runs"])

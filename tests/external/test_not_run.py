@@ -53,6 +53,7 @@ def test_where_it_is_required_absence_fails(tmp_path: Path) -> None:
     assert "1 passed, 1 deselected, 1 error in" in answer.stdout
 
 
+@pytest.mark.slow
 def test_a_browser_is_found_by_its_variable_or_on_the_path(tmp_path: Path) -> None:
     absent = run(tmp_path, "-k", "looks", PATH=str(tmp_path))
     assert "1 test: Chromium is not installed" in absent.stdout

@@ -137,6 +137,7 @@ def heard(asked: list[Asked], canary: str) -> set[str]:
 @pytest.mark.parametrize(
     "role", [pytest.param(one, marks=[] if one == "administrator" else pytest.mark.slow) for one in OTHERS]
 )
+@pytest.mark.slow
 def test_no_answer_to_anybody_else_holds_a_body(ours: World, role: str) -> None:
     asked = sweep(seat_of(ours, role), ours)
     assert len(asked) > 400

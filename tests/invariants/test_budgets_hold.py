@@ -70,6 +70,7 @@ def as_superuser() -> Iterator[psycopg.Connection[Any]]:
         yield own
 
 
+@pytest.mark.slow
 def test_two_hundred_at_once_fill_the_budget_and_no_more(house: Any, act: Any, as_superuser: Any) -> None:
     actions = [act(estimate=EURO // 10) for _ in range(200)]  # 10 EUR: a hundred of them fit
     over, seen = Event(), []
@@ -128,6 +129,7 @@ def test_what_nobody_holds_is_not_booked(act: Any) -> None:
 @given(moves=st.lists(st.tuples(st.sampled_from(["reserve", "settle", "release", "over", "unknown", "limit"]),
                                 st.integers(0, 4 * EURO)), max_size=25))  # fmt: skip
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.slow
 def test_any_order_of_moves_keeps_the_books(make_house: Any, moves: list[tuple[str, int]], as_superuser: Any) -> None:
     house = make_house()
     held: list[tuple[Action, int]] = []

@@ -121,6 +121,7 @@ def leaks(asked: list[Asked]) -> list[str]:
     return [one.address for one in asked if CANARY in one.said]
 
 
+@pytest.mark.slow
 def test_no_answer_holds_a_canary_of_another_organisation(ours: World, theirs: Seat) -> None:
     asked = sweep(theirs, ours)
     assert len(asked) > 500

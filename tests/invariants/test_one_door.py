@@ -40,7 +40,7 @@ from tests.invariants.doors.seats import Seat, Seats, refusals, take, undone
 
 SEATS = [(role, place) for role in (*ROLES, "stranger") for place in Place
          if role in ROLES or place in {Place.ORGANISATION, Place.OTHER_ORGANISATION}]  # fmt: skip
-# The quick suite asks for the roles that hold the most and the least; the rest is asked with the slow tests.
+# The quick suite asks the API for the roles that hold the most and the least; the slow tests ask for all, and pages.
 QUICK = {
     ("administrator", Place.ORGANISATION),
     ("administrator", Place.OTHER_ORGANISATION),
@@ -150,6 +150,7 @@ def test_the_api_opens_what_a_role_holds_where_it_holds_it(seats: Seats, role: s
 
 
 @everybody
+@pytest.mark.slow
 def test_a_page_opens_to_what_a_role_holds_where_it_holds_it(seats: Seats, role: str, place: Place) -> None:
     seat, world, held = seats.taken[role, place], seats.ours, ROLES.get(role, frozenset())
     wrong = {}
@@ -165,6 +166,7 @@ def test_a_page_opens_to_what_a_role_holds_where_it_holds_it(seats: Seats, role:
 
 
 @pytest.mark.parametrize("place", [Place.OTHER_TEAM, Place.OTHER_ORGANISATION], ids=str)
+@pytest.mark.slow
 def test_what_hangs_elsewhere_shows_nowhere(seats: Seats, place: Place) -> None:
     """Though every permission is held in the other place."""
     seat, world = seats.taken["administrator", place], seats.ours
@@ -184,6 +186,7 @@ def test_what_hangs_elsewhere_shows_nowhere(seats: Seats, place: Place) -> None:
     assert not shown, shown
 
 
+@pytest.mark.slow
 def test_methods_that_are_not_in_the_document_do_nothing(seats: Seats) -> None:
     api = seats.taken["administrator", Place.ORGANISATION].api
     documented = {(one.method, one.path) for one in operations()}
@@ -211,6 +214,7 @@ def test_nobody_gets_in(seats: Seats) -> None:
 
 
 @pytest.mark.parametrize("why", ["expired", "revoked", "suspended", "made up"])
+@pytest.mark.slow
 def test_a_key_that_is_not_in_force_opens_nothing(seats: Seats, why: str) -> None:
     """And each attempt is in the record: of the organisation whose key it was, or of the installation."""
     api = Api(seats.shut[why])
@@ -224,6 +228,7 @@ def test_a_key_that_is_not_in_force_opens_nothing(seats: Seats, why: str) -> Non
                 assert [one.action for one in refusals(seats.ours, since)] == ["key.authenticate"], operation
 
 
+@pytest.mark.slow
 def test_whoever_is_suspended_sees_no_page(seats: Seats) -> None:
     """The browser that was signed in before is sent to sign in, and that is in the record."""
     assert seats.suspended is not None

@@ -123,6 +123,7 @@ def test_money_booked_is_money_spent(mixed: Any) -> None:
     assert settled == steps == runs == ledger > 0
 
 
+@pytest.mark.slow
 def test_nobody_changes_what_is_written(mixed: Any) -> None:
     for table in APPEND_ONLY:
         everything = f"SELECT to_jsonb(t) FROM {table} t WHERE organisation_id = ORG ORDER BY id"

@@ -5,6 +5,8 @@ import socket
 import subprocess
 import sys
 
+import pytest
+
 from tests.clusters import through
 from tests.workers import ROOT
 
@@ -21,6 +23,7 @@ except PoolTimeout:
 _SOON = 3  # seconds; a pool that closes waits five for whoever makes a connection
 
 
+@pytest.mark.slow
 def test_it_does_not_wait_for_the_database(database_urls: dict[str, str]) -> None:
     with socket.socket() as nobody:
         # Bound, and so nobody else's; it does not listen.

@@ -44,6 +44,7 @@ def test_a_lease_outlasts_three_heartbeats(settings: Any) -> None:
     assert check_timings() == []
 
 
+@pytest.mark.slow
 def test_a_worker_does_not_begin_with_them(database: Any, tmp_path: Path) -> None:
     worker = Worker(tmp_path, "", REMIT_RUN_SLOTS="0", REMIT_RUN_DRAIN_SECONDS="-1")
     worker.start()

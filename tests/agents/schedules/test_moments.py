@@ -139,6 +139,7 @@ CHANGES = [  # some days at which clocks change somewhere, and some at which non
 
 @settings(max_examples=50, deadline=None)
 @given(FIELDS, st.sampled_from(ZONES), st.sampled_from(CHANGES), st.integers(-36 * 60, 12 * 60))
+@pytest.mark.slow
 def test_in_order_none_lost_none_twice(line: Any, name: str, around: datetime, minutes: int) -> None:
     """Against a walk through every minute of two days around a change of the clocks."""
     zone, hours = ZoneInfo(name), line[1]
@@ -180,6 +181,7 @@ def test_one_by_one_is_the_same_as_all_at_once(line: Any, name: str, around: dat
 
 @settings(max_examples=25, deadline=None)
 @given(FIELDS, st.sampled_from(ZONES), st.sampled_from(CHANGES), st.integers(1, 500), st.integers(1, 20))
+@pytest.mark.slow
 def test_the_newest_are_the_end_of_all(line: Any, name: str, around: datetime, hours: int, most: int) -> None:
     fields = [written(values, whole) for values, whole in zip(line, (60, 24, 31, 12, 7), strict=True)]
     plan, until = Plan(" ".join(fields), name), around + timedelta(hours=hours)

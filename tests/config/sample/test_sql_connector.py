@@ -111,6 +111,7 @@ class _Silent(StreamRequestHandler):
         self.rfile.read()  # until the other side hangs up
 
 
+@pytest.mark.slow
 def test_a_server_that_says_nothing_holds_nobody_for_ever(ask, settings):
     """Whose server it is says the credential, which any organisation sets; the worker is everybody's."""
     with serving(ThreadingTCPServer(("127.0.0.1", 0), _Silent)) as port:

@@ -84,6 +84,7 @@ def test_partitions_to_come_are_protected_too(database):
         assert cursor.fetchall() == []
 
 
+@pytest.mark.slow
 def test_an_organisation_sees_its_own(organisation, write, seal_all):
     write(body="mine")
     with transaction.atomic():

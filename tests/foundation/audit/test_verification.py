@@ -139,6 +139,7 @@ def test_cutting_off_with_the_checkpoint_needs_a_witness(signed, tamper):
     assert (result.ok, result.first_bad) == (False, 5)
 
 
+@pytest.mark.slow
 def test_an_erased_body_leaves_the_log_valid(signed, person, seal_all):
     found = AuditEntry.objects.using("system").in_organisation(signed).earliest("id")
     with tenant(signed):

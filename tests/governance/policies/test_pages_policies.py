@@ -1,5 +1,7 @@
 """Policies in the console: bad source, publish, mode, trial."""
 
+import pytest
+
 from foundation.tenancy.context import tenant
 from governance.policies.models import Policy
 from tests.console.pages import Visit, visit, world
@@ -10,6 +12,7 @@ __all__ = ["visit", "world"]  # fixtures
 FORBID = 'forbid (principal, action, resource == Tool::"papers.search");'
 
 
+@pytest.mark.slow
 def test_a_source_that_does_not_validate_is_not_published(world: World, visit: Visit):
     answer = visit("/policies/all/edit/", form={"source": "permit (principal"})
     assert answer.status_code == 422

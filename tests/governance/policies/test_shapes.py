@@ -106,6 +106,7 @@ hostile = st.recursive(
 
 @settings(max_examples=200, deadline=None)
 @given(schema=st.dictionaries(st.sampled_from(WORDS), hostile), value=st.dictionaries(st.text(max_size=5), json_values))
+@pytest.mark.slow
 def test_a_strangers_schema_breaks_nothing(schema: dict[str, Any], value: dict[str, Any]) -> None:
     built = build_schema([PolicyTool("stranger.tool", schema)], [], [])
 
