@@ -32,7 +32,7 @@ Visit = Callable[..., Any]
 @pytest.fixture
 def world(database: Any) -> World:
     """An organisation with one of everything."""
-    return with_waits(furnish(make_organisation("console")))
+    return with_waits(furnish(make_organisation("console", lazily=True)))
 
 
 def with_waits(world: World) -> World:

@@ -12,13 +12,13 @@ __all__ = ["bare", "nobody", "world"]
 @pytest.fixture
 def world(database: Any) -> World:
     """An organisation with one of everything."""
-    return furnish(make_organisation("acme"))
+    return furnish(make_organisation("acme", lazily=True))
 
 
 @pytest.fixture
 def bare(database: Any) -> World:
     """An organisation with people and nothing else."""
-    return make_organisation("bare")
+    return make_organisation("bare", lazily=True)
 
 
 @pytest.fixture

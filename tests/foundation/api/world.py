@@ -1,7 +1,7 @@
 """An organisation with one of everything, a person for each role, one without any (`stranger`), and their keys."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -86,6 +86,18 @@ def _encoded(sent: dict[str, Any]) -> dict[str, Any]:
     return sent if body is None else sent | {"data": body if isinstance(body, str) else json.dumps(body, default=str)}
 
 
+class _Arriving(dict[str, Any]):
+    """What there is by role; who is asked for and not there yet arrives."""
+
+    def __init__(self, arrive: Callable[[str], None]) -> None:
+        super().__init__()
+        self._arrive = arrive
+
+    def __missing__(self, role: str) -> Any:
+        self._arrive(role)
+        return self[role]
+
+
 @dataclass
 class World:
     """One organisation. `people` and `keys` by role; `things` holds the id of one row for each resource of the API.
@@ -116,8 +128,11 @@ class World:
         return Actor(kind=ActorKind.PERSON, name=person.name, principal=person.id, organisation=self.organisation.id)
 
 
-def make_organisation(slug: str) -> World:
-    """An organisation with a team, a person for each role, and one without any (`stranger`)."""
+def make_organisation(slug: str, *, lazily: bool = False) -> World:
+    """An organisation with a team, a person for each role, and one without any (`stranger`).
+
+    `lazily`: a person is there from when a test first asks for it, as most ask for two of them.
+    """
     # WhiteNoise warns of a folder that is not there, and here a warning is an error.
     Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
     canary = f"canary-{uuid7().hex}"
@@ -127,18 +142,30 @@ def make_organisation(slug: str) -> World:
         shell = shell_actor(organisation.id)
         team = create_team(actor=shell, organisation=organisation, slug="desk", name=canary, parent=None)
         world = World(organisation, team, canary=canary)
-        root = GrantTarget.objects.get(pk=organisation.id)
-        for role in (*ROLES, "stranger"):
-            person = add_person(
-                actor=shell, organisation=organisation, email=f"{role}-{uuid7()}@example.org", name=f"{role} {canary}"
-            ).principal
-            if role in ROLES:
-                grant(actor=shell, principal=person, role=role, target=root)
-            world.people[role] = person
-            world.keys[role] = create_api_key(actor=shell, principal=person, name=canary)[1]
+        if lazily:
+            world.people = _Arriving(lambda role: _seat(world, role))
+            world.keys = _Arriving(lambda role: _seat(world, role))
+        else:
+            for role in (*ROLES, "stranger"):
+                _seat(world, role)
         old, world.expired = create_api_key(actor=shell, principal=world.people["administrator"], name="old")
         ApiKey.objects.filter(pk=old.pk).update(expires_at=datetime.now(UTC) - timedelta(days=1))
     return world
+
+
+def _seat(world: World, role: str) -> None:
+    if role not in {*ROLES, "stranger"}:
+        raise KeyError(role)
+    organisation, name = world.organisation, f"{role} {world.canary}"
+    with tenant(organisation.id):
+        person = add_person(
+            actor=world.shell, organisation=organisation, email=f"{role}-{uuid7()}@example.org", name=name
+        ).principal
+        if role in ROLES:
+            root = GrantTarget.objects.get(pk=organisation.id)
+            grant(actor=world.shell, principal=person, role=role, target=root)
+        world.people[role] = person
+        world.keys[role] = create_api_key(actor=world.shell, principal=person, name=world.canary)[1]
 
 
 def furnish(world: World) -> World:
