@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from agents.runs.models import Run
 from agents.runs.services import start_run
 from agents.schedules.models import Trigger
-from agents.schedules.owners import acting
+from agents.schedules.owners import acting, named
 from foundation.access.guards import UnknownError
 from foundation.access.roles import Permission
 from foundation.actors import Actor
@@ -46,16 +46,29 @@ def answer_call(trigger: UUID, call: Call) -> tuple[Run, bool]:
         raise UnknownError("trigger")
     check(unseal(found.sealed_secret, context=secret_context(found.id)), call.headers, call.body, database_now())
     allow_calls(found.id)
-    actor, submission = _owner(found, call), f"trigger:{found.id}:{delivery_of(call.headers)}"
-    known = Run.objects.filter(organisation_id=found.organisation_id, submission=submission).exists()
-    run = start_run(
-        actor=actor, agent=found.agent, title=found.name, input=_input(call.body), source="trigger",
+    # Calls of one trigger come here one after the other, as each counts itself.
+    given, submission = _input(call.body), f"trigger:{found.id}:{delivery_of(call.headers)}"
+    former = Run.objects.filter(organisation_id=found.organisation_id, submission=submission).first()
+    run = _start(found, call, given, submission) if former is None else _again(former, given)
+    Trigger.objects.filter(pk=found.pk).update(called_at=Now())
+    who = named(found.owner, request=call.request, address=call.address)
+    record(entry(who, "trigger.call", target_kind="trigger", target_id=found.id, target_name=found.name, run=run.id,
+                 details={"again": former is not None}))  # fmt: skip
+    return run, former is not None
+
+
+def _start(trigger: Trigger, call: Call, given: str | dict[str, Any], submission: str) -> Run:
+    return start_run(
+        actor=_owner(trigger, call), agent=trigger.agent, title=trigger.name, input=given, source="trigger",
         submission=submission,
     )  # fmt: skip
-    Trigger.objects.filter(pk=found.pk).update(called_at=Now())
-    record(entry(actor, "trigger.call", target_kind="trigger", target_id=found.id, target_name=found.name, run=run.id,
-                 details={"again": known}))  # fmt: skip
-    return run, known
+
+
+def _again(former: Run, given: str | dict[str, Any]) -> Run:
+    # Whoever owns the trigger by now, and whatever they may: this delivery was taken, and starts nothing.
+    if former.input != given:
+        raise ConflictError("Another body came under this name: give this delivery a name of its own.")
+    return former
 
 
 def _owner(trigger: Trigger, call: Call) -> Actor:

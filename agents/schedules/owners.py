@@ -26,13 +26,18 @@ def acting(owner: Principal, agent: Agent, *needed: Permission, request: str = "
     """The owner as an actor, if they still hold what is needed on this agent. Raises InvalidError."""
     if owner.state != PrincipalState.ACTIVE:
         raise InvalidError(f"{owner.name}, in whose name it starts, is suspended: let somebody else take it over.")
-    actor = Actor(
-        kind=ActorKind(owner.kind), name=owner.name, principal=owner.id, organisation=owner.organisation_id,
-        request=request, address=address,
-    )  # fmt: skip
+    actor = named(owner, request=request, address=address)
     if lacking := set(needed) - permissions_on(actor, agent.target_id):
         raise InvalidError(
             f"{owner.name}, in whose name it starts, does not hold {min(lacking)} on {agent.name} any more: "
             "let somebody else take it over."
         )
     return actor
+
+
+def named(owner: Principal, *, request: str, address: str) -> Actor:
+    """The owner as the record names it, whatever they still hold: for what starts nothing."""
+    return Actor(
+        kind=ActorKind(owner.kind), name=owner.name, principal=owner.id, organisation=owner.organisation_id,
+        request=request, address=address,
+    )  # fmt: skip

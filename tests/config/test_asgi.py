@@ -165,6 +165,22 @@ def test_it_goes_on_after_the_last_event_that_the_caller_has(listen: Listen, wor
     assert listen(world, **{"Last-Event-ID": "3"}).response.status == 204, "There is nothing to come back for."
 
 
+@pytest.mark.parametrize("last", ["7", "999999999", "9999999999", "9" * 5_000])
+def test_a_number_that_the_run_has_not_reached_begins_with_what_comes(listen: Listen, world: World, last: str) -> None:
+    """It is that of another run, or of a database that was restored to an earlier day."""
+    stream = listen(world, **{"Last-Event-ID": last})
+    happen(stream.run, stream.organisation, 2, "step.intended")
+    happen(stream.run, stream.organisation, 3, "run.succeeded")
+    assert [frame["id"] for frame in stream.frames()] == ["2", "3"]
+    assert listen(world, **{"Last-Event-ID": last}).response.status == 204
+
+
+@pytest.mark.parametrize("last", ["two", "-1", "1.5", "", "\xb2"])
+def test_what_is_no_number_begins_with_the_history(listen: Listen, world: World, last: str) -> None:
+    happen(world.things["runs"], world.organisation.id, 2, "run.succeeded")
+    assert [frame["id"] for frame in listen(world, **{"Last-Event-ID": last}).frames()] == ["1", "2"]
+
+
 def test_it_ends_with_a_run_of_which_more_was_told_after_its_end(listen: Listen, world: World) -> None:
     """A person's word on a step in doubt comes after the end, if it comes late."""
     run, organisation = world.things["runs"], world.organisation.id
