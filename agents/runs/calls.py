@@ -146,7 +146,8 @@ def delegation_problem(work: Work, slug: str) -> str:
         return f"The agent {slug} is {agent.get_state_display().lower()}, or serves no version."
     if work.run.depth >= MAX_DEPTH:
         return f"Delegation is limited to {MAX_DEPTH} levels."
-    begun = sum(1 for step in work.steps if step.kind == StepKind.DELEGATION and step.child_id is not None)
+    # Not by the runs that were begun: a replay begins none.
+    begun = sum(1 for step in work.steps if step.kind == StepKind.DELEGATION and step.state != StepState.REFUSED)
     if begun >= work.version.max_children:
         return f"This run has delegated {begun} times: its version allows no more. Go on with what there is."
     return ""

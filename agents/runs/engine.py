@@ -132,11 +132,12 @@ class _Advance(Repeating):
             return RunState.CANCELLED, "A person cancelled the run.", None
         if work.is_late and not (isinstance(move, Await) and move.step.state == StepState.UNKNOWN):
             return RunState.EXPIRED, "The run passed its time limit.", None
-        if why := beyond_limit(work, move):
+        over = work.player.end(work.steps, move) if work.player is not None else None
+        # What a fork shares with its former counts there. In its replay it does not: the recording says where it ends.
+        is_played = work.player is not None and work.player.plays_model and over is None
+        if not is_played and (why := beyond_limit(work, move)):
             return RunState.FAILED, why, None
-        if work.player is not None:
-            return work.player.end(work.steps, move)
-        return None
+        return over
 
     def _admit(self) -> bool:
         """Ask the gate whether this run may start; it opens the run's budget.

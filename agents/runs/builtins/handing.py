@@ -43,7 +43,7 @@ class HandOver:
 
     def problem(self, work: "Work", arguments: Mapping[str, Any]) -> str:
         """Why it cannot be handed over, or not to this agent."""
-        if work.run.parent_id is not None:
+        if work.run.parent_id is not None or (work.player is not None and work.player.was_delegated):
             return "Somebody waits for your answer: answer, or delegate. Only a run that nobody delegated hands over."
         return delegation_problem(work, arguments["agent"])
 
