@@ -41,10 +41,12 @@ def effective(steps: Sequence[Step]) -> list[Step]:
         )  # fmt: skip
         if again or anew:
             continue
-        if (place := _asked_about_again(kept, step)) is not None:
-            kept[place:] = [step, kept[-1]]
-        else:
+        place = _asked_about_again(kept, step)
+        if place is None:
             kept.append(step)
+        elif step.state != StepState.REFUSED or kept[-1].state == StepState.REFUSED:
+            kept[place:] = [step, kept[-1]]
+        # Else the run ended before anybody had answered: it came to nothing.
     return kept
 
 

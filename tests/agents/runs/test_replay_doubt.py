@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from agents.runs.models import Run, RunState, StepKind, StepState
-from agents.runs.services import resolve_unknown
+from agents.runs.services import cancel_run, resolve_unknown
 from agents.runs.traces import compare
 from agents.tools.port import ToolOutput, ToolUncertainError
 from governance.approvals.models import ApprovalRequest
@@ -78,6 +78,19 @@ def test_people_who_were_asked_about_the_second_try_answer_about_the_only_one(
     with house.in_tenant():
         found = compare(run, made)
     assert (found.is_same, found.first_difference) == (True, None)
+
+
+def test_a_question_that_the_end_of_the_run_left_open_came_to_nothing(house: Any, in_doubt: Any) -> None:
+    run = again(house, in_doubt(asked=True))
+    assert run.waits_for == "approval", (run.state, run.failure)
+    with house.in_tenant():
+        cancel_run(actor=house.owner, run=run)
+    run = house.run(run)
+    assert [step.state for step in house.steps(run)] == [
+        StepState.SUCCEEDED, StepState.SUCCEEDED, StepState.FAILED, StepState.REFUSED,
+    ]  # fmt: skip
+    made = replayed(house, run)
+    assert len(hashes(house, run, made, replayed(house, made))) == 1, made.failure
 
 
 def test_what_a_policy_forbade_by_then_is_refused_in_its_replay(house: Any, in_doubt: Any) -> None:
