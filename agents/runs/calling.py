@@ -22,7 +22,11 @@ from agents.runs.moves import DELEGATE, AskModel, DoCall
 from agents.runs.player import Player
 from agents.runs.retries import again_after, policy_of
 from agents.runs.writer import Entries
+from agents.tools.builtins import REMEMBER, SAVE_FILE
 from agents.tools.port import ToolEffect
+
+# What these do stays in the session of their run.
+_KEEPING = {REMEMBER, SAVE_FILE}
 
 
 class Calling(Advancing):
@@ -139,14 +143,24 @@ class Calling(Advancing):
     def _play(self, player: Player, action: Action, step: StepRow, wait: Step | None) -> bool:
         """A call of a replay: judged like any other, and answered as recorded, in one commit."""
         recorded = player.outcome(self.work.steps, step.name, step.input, step.call_id)
+        is_kept = recorded is not None and recorded.state == StepState.SUCCEEDED and step.name in _KEEPING
 
-        def begin(_: Entries) -> Change:
+        def put(entries: Entries, decided: StepRow) -> None:
+            if player.plays_model and recorded is not None and recorded.state == decided.state == StepState.REFUSED:
+                # Of a call in doubt whose repetition was refused, it tells what the tool had said before.
+                decided = replace(decided, label=recorded.label)
+            entries.add(decided)
+
+        def begin(entries: Entries) -> Change:
+            if is_kept:
+                # In the session of the replay, which can be continued and forked; what it answers is recorded.
+                builtin(step.name).begin(entries.cursor, self.work, step)
             if recorded is not None:
                 step.state, step.output = StepState(recorded.state), recorded.output
                 step.error, step.label = recorded.error, recorded.label
             return Change()
 
-        admission = self.judge(action, begin, step=step, wait=wait, alone=False)
+        admission = self.judge(action, begin, step=step, wait=wait, alone=is_kept, put=put)
         if admission.effect is Effect.ALLOW and step.kind is not StepKind.DELEGATION:
             self.work.label = self.work.label.join(Label.from_json(step.label))
         return True

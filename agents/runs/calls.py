@@ -139,6 +139,17 @@ def _shallow(value: Any) -> Any:
 
 def delegation_problem(work: Work, slug: str) -> str:
     """Why this agent cannot be given work, in a sentence for the model; empty if it can."""
+    if problem := receiver_problem(work, slug):
+        return problem
+    # Not by the runs that were begun: a replay begins none.
+    begun = sum(1 for step in work.steps if step.kind == StepKind.DELEGATION and step.state != StepState.REFUSED)
+    if begun >= work.version.max_children:
+        return f"This run has delegated {begun} times: its version allows no more. Go on with what there is."
+    return ""
+
+
+def receiver_problem(work: Work, slug: str) -> str:
+    """Why this agent can take nothing over from this one, be it a task or the whole session."""
     agent = work.delegates.get(slug)
     if agent is None:
         return f"This agent may not delegate to {slug}."
@@ -146,9 +157,6 @@ def delegation_problem(work: Work, slug: str) -> str:
         return f"The agent {slug} is {agent.get_state_display().lower()}, or serves no version."
     if work.run.depth >= MAX_DEPTH:
         return f"Delegation is limited to {MAX_DEPTH} levels."
-    begun = sum(1 for step in work.steps if step.kind == StepKind.DELEGATION and step.child_id is not None)
-    if begun >= work.version.max_children:
-        return f"This run has delegated {begun} times: its version allows no more. Go on with what there is."
     return ""
 
 

@@ -152,6 +152,16 @@ def cancel_below(cursor: Cursor, run: UUID) -> list[UUID]:
     return [row[0] for row in cursor.fetchall()]
 
 
+def why_cancelled(run: Run) -> str:
+    """Why a run is cancelled, in a sentence: the run above it has ended, or somebody has said so."""
+    rows = Run.objects.using(ENGINE).filter(children=run.pk, state__in=ENDED)
+    above = rows.only("state").first() if run.parent_id is not None else None
+    release_connection()
+    if above is None:
+        return "Somebody cancelled the run; the record says who."
+    return f"The run above it has ended ({above.get_state_display().lower()}): its work is not needed any more."
+
+
 def void_waits(cursor: Cursor, run: UUID) -> None:
     """A run ends: nobody needs to answer its questions any more, and its addresses take no call."""
     cursor.execute("UPDATE runs_inputrequest SET state = 'void' WHERE run_id = %s AND state = 'open'", (run,))

@@ -21,6 +21,7 @@ from agents.runs.committer import committer
 from agents.runs.context import lead_of, limit_of, opened, written
 from agents.runs.journal import StepOutcome, StepRow
 from agents.runs.models import RunState, Step, StepKind, StepState, Summary
+from agents.runs.moves import next_attempt
 from agents.runs.retries import again_after
 from agents.runs.window import COMPACTION, NOT_SUMMED_UP, PURPOSE, Place, Unit, Window, asked, is_put_off
 from agents.runs.work import Work
@@ -101,7 +102,7 @@ def _cost(work: Work, answer: ModelAnswer) -> int | None:
 def _attempt(steps: Sequence[Step]) -> int:
     """That the endpoint was busy counts as no try; nor does what became of a former answer of the model."""
     last = next((step for step in reversed(steps) if step.kind == StepKind.MODEL_CALL), None)
-    return 1 if last is None or not is_put_off(last) else last.attempt + ("busy" not in last.usage)
+    return 1 if last is None or not is_put_off(last) else next_attempt(last)
 
 
 def _put_off(writer: Writer, step: Step, error: InferenceError) -> bool:

@@ -147,7 +147,8 @@ def lead_of(work: Work, summary: Summary | None) -> str:
     """What stands before everything else: the working memory, and the summary. Their labels join the session's."""
     remembered = work.session.memory
     parts = [memory.shown(remembered, limit_of(work) // MEMORY_SHARE)]
-    if remembered:
+    # What people have noted since is in the memory of a replay too; its former was not shown that: see `Player.heard`.
+    if remembered and not (work.player is not None and work.player.plays_model):
         work.label = work.label.join(memory.label_of(remembered))
     if summary is not None:
         work.label = work.label.join(Label.from_json(summary.label))

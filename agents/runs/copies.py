@@ -15,13 +15,12 @@ from agents.registry.models import AgentState, AgentVersion
 from agents.runs.addresses import open_anew
 from agents.runs.inputs import check_input
 from agents.runs.models import Artifact, Event, Relation, Run, Session, Step, StepState
+from agents.tools.builtins import REMEMBER, SAVE_FILE
 from foundation.actors import Actor
 from foundation.errors import InvalidError
 from foundation.ids import uuid7
 from foundation.instants import database_now
 
-_REMEMBER = "remit.remember"
-_SAVE_FILE = "remit.save_file"
 _LONGEST_TITLE = 200
 
 
@@ -122,7 +121,7 @@ def _session(former: Run, shared: Sequence[Step], version: AgentVersion, label: 
 def _memory(former: Run, last: int) -> dict[str, Any]:
     """The working memory without what agents noted later: of each such name, what was noted before, if anything."""
     memory: dict[str, Any] = dict(former.session.memory)
-    noted = _done(former, last, _REMEMBER)
+    noted = _done(former, last, REMEMBER)
     before = {_name(step.input): step for step, is_before in noted if is_before}
     # Of several, the first: what it replaced is what was there.
     later = {_name(step.input): step for step, is_before in reversed(noted) if not is_before}
@@ -162,21 +161,23 @@ def _files(former: Run, shared: Sequence[Step]) -> list[Artifact]:
     A file is as old as the step before it: the outcome of the one and the work of the other are one commit.
     """
     until = (shared[-1].ended_at if shared else None) or former.created_at
-    by_file: dict[str, bool] = {}
-    copied: defaultdict[tuple[str, str], list[bool]] = defaultdict(list)
-    for step, is_before in _done(former, len(shared), _SAVE_FILE):
-        output = step.output or {}
-        if "copied" in step.usage:
-            # It names the file of the session that this one was copied from.
-            copied[output["name"], output["digest"]].append(is_before)
-        else:
-            by_file[output["file"]] = is_before
     rows = Artifact.objects.filter(session_id=former.session_id).select_related("blob").defer("blob__content")
+    files = list(rows.order_by("created_at", "id"))
+    here = {str(one.id) for one in files}
+    by_file: dict[str, bool] = {}
+    elsewhere: defaultdict[tuple[str, str], list[bool]] = defaultdict(list)
+    for step, is_before in _done(former, len(shared), SAVE_FILE):
+        output = step.output or {}
+        if output["file"] in here:
+            by_file[output["file"]] = is_before
+        else:
+            # A copied step, or one of a replay, names the file of the session that it was first saved in.
+            elsewhere[output["name"], output["digest"]].append(is_before)
     found = []
-    for one in rows.order_by("created_at", "id"):
+    for one in files:
         is_there = by_file.get(str(one.id))
-        if is_there is None and one.run_id is not None and copied[one.name, one.blob.digest]:
-            is_there = copied[one.name, one.blob.digest].pop(0)
+        if is_there is None and one.run_id is not None and elsewhere[one.name, one.blob.digest]:
+            is_there = elsewhere[one.name, one.blob.digest].pop(0)
         if is_there or (is_there is None and one.created_at <= until):
             found.append(one)
     return found

@@ -19,7 +19,7 @@ from agents.runs import actions, calls
 from agents.runs.advancing import JUDGEMENTS
 from agents.runs.builtins.port import Done, builtin, is_builtin
 from agents.runs.builtins.results import looked
-from agents.runs.children import outcomes_of, wake_if_ended
+from agents.runs.children import outcomes_of, wake_if_ended, why_cancelled
 from agents.runs.claims import Change, Lease, StaleLeaseError
 from agents.runs.committer import committer
 from agents.runs.faults import give_up, set_back
@@ -85,9 +85,12 @@ def _unless_stale(lease: Lease, end: Callable[[], list[UUID]]) -> list[UUID]:
 class _Advance(Repeating):
     """One worker's hold on one run."""
 
+    _has_begun = False
+
     def go(self) -> list[UUID]:
         """Move by move, until the run ends or waits; the runs to wake."""
-        self.writer.event("run.resumed" if self.work.run.admitted else "run.started", {})
+        if self.work.run.admitted:
+            self.writer.event("run.resumed", {})
         going = True
         while going:
             try:
@@ -111,6 +114,10 @@ class _Advance(Repeating):
         if self.work.run.pause_requested and isinstance(move, AskModel | DoCall | Recover):
             self.wait(Wait.PAUSE, None, None)
             return False
+        if not (self.work.run.admitted or self._has_begun):
+            # Not before: whoever lets go of a run, or holds or ends it, before its first move has not started it.
+            self._has_begun = True
+            self.writer.event("run.started", {})
         match move:
             case Recover():
                 return self._recover(move.step)
@@ -129,14 +136,15 @@ class _Advance(Repeating):
     def _ending(self, move: Move) -> tuple[RunState, str, Any] | None:
         work = self.work
         if work.run.cancel_requested:
-            return RunState.CANCELLED, "A person cancelled the run.", None
+            return RunState.CANCELLED, why_cancelled(work.run), None
         if work.is_late and not (isinstance(move, Await) and move.step.state == StepState.UNKNOWN):
             return RunState.EXPIRED, "The run passed its time limit.", None
-        if why := beyond_limit(work, move):
+        over = work.player.end(work.steps, move) if work.player is not None else None
+        # What a fork shares with its former counts there. In its replay it does not: the recording says where it ends.
+        is_played = work.player is not None and work.player.plays_model and over is None
+        if not is_played and (why := beyond_limit(work, move)):
             return RunState.FAILED, why, None
-        if work.player is not None:
-            return work.player.end(work.steps, move)
-        return None
+        return over
 
     def _admit(self) -> bool:
         """Ask the gate whether this run may start; it opens the run's budget.

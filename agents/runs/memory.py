@@ -20,10 +20,17 @@ _GIVEN = frozenset({"memory"})
 Memory = Mapping[str, Mapping[str, Any]]
 
 
-def problem_of(memory: Memory, name: str, value: Any) -> str:
-    """Why a value cannot be kept under a name, in a sentence; empty if it can."""
+def name_problem(name: str) -> str:
+    """Why nothing can be kept under a name, in a sentence; empty if something can."""
     if not 0 < len(name) <= LONGEST_NAME or not name.isprintable() or name != name.strip():
         return f"A name in the working memory has 1 to {LONGEST_NAME} printable characters, without blanks around it."
+    return ""
+
+
+def problem_of(memory: Memory, name: str, value: Any) -> str:
+    """Why a value cannot be kept under a name, in a sentence; empty if it can."""
+    if problem := name_problem(name):
+        return problem
     size = _size(value)
     if size > LARGEST_VALUE:
         return f"This value has {size:,} bytes: at most {LARGEST_VALUE:,} fit under one name. Save it as a file."

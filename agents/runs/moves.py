@@ -72,8 +72,7 @@ def next_move(steps: Sequence[Step]) -> Move:
     if last is None or (wait is not None and not wait.call_id):
         return AskModel(wait=wait)
     if last.state == StepState.FAILED:
-        # That it was busy counts as no try.
-        return AskModel(attempt=last.attempt + ("busy" not in last.usage))
+        return AskModel(attempt=next_attempt(last))
     if last.state == StepState.REFUSED:
         return Stop(f"Stopped: {last.error}")
     return _after(last, steps, wait)
@@ -92,6 +91,11 @@ def _after(last: Step, steps: Sequence[Step], wait: Step | None) -> Move:
     if any(one["type"] == "call" for one in items):
         return AskModel()
     return Finish("\n".join(one["text"] for one in items if one["type"] == "message"))
+
+
+def next_attempt(failed: Step) -> int:
+    """Which try of its model a run makes next: that it was busy counts as none, nor does a try that a fork shares."""
+    return 1 if "copied" in failed.usage else failed.attempt + ("busy" not in failed.usage)
 
 
 def is_wanted_again(step: Step) -> bool:

@@ -13,10 +13,10 @@ from agents.catalogue.messages import ModelAnswer
 from agents.gate import APPROVED, Action, ActionKind
 from agents.labels import Label
 from agents.runs.journal import ENGINE, StepRow
-from agents.runs.models import Run, RunState, Step, StepKind, StepState
+from agents.runs.models import Relation, Run, RunState, Step, StepKind, StepState
 from agents.runs.moves import DELEGATE, AskModel, Await, DoCall, Finish, Move, Stop
 from agents.runs.traces import CALLS, effective
-from agents.runs.window import is_lost_compaction
+from agents.runs.window import is_compaction, is_lost_compaction
 from foundation.digests import canonical
 
 if TYPE_CHECKING:
@@ -33,11 +33,13 @@ class Player:
 
     With its model played, a replay asks for just what its former asked for: a call is found by the answer that it
     stands in and its id there. Otherwise it is found by its name and arguments, each time the next of its kind.
+    `was_delegated`: whoever delegated to it waited for its answer.
     """
 
     former: Run
     steps: tuple[Step, ...]
     plays_model: bool
+    was_delegated: bool = False
 
     def answer(self, steps: Sequence[Step]) -> ModelAnswer:
         """What the model said. Raises InferenceError as it failed then."""
@@ -76,10 +78,24 @@ class Player:
         return None
 
     def heard(self, steps: Sequence[Step], move: Move, label: Label) -> Label:
-        """The label before a move. Children of one answer were begun before any of them was heard."""
+        """The label before a move. Children of one answer were begun before any of them was heard.
+
+        What the former was shown of its session's memory, or heard of a call in doubt, stands in its next step's label.
+        """
+        label = label.join(*self._shown(steps, move))
         if isinstance(move, DoCall) and move.call["name"].startswith(DELEGATE):
             return label
         return label.join(*(Label.from_json(step.label) for step in steps if step.kind == StepKind.DELEGATION))
+
+    def _shown(self, steps: Sequence[Step], move: Move) -> list[Label]:
+        if not self.plays_model:
+            return []
+        found = None
+        if isinstance(move, AskModel):
+            found = self._model(steps)
+        elif isinstance(move, DoCall):
+            found = self._matching(steps, "", {}, move.call["call_id"], frozenset({StepKind.DECISION_WAIT}))
+        return [] if found is None or is_compaction(found) else [Label.from_json(found.label)]
 
     def spent(self, steps: Sequence[Step]) -> int:
         """What the former run had spent when it was here; the last answer is booked with the act that follows it."""
@@ -168,7 +184,14 @@ def player_of(run: Run) -> Player | None:
         raise ValueError("A replay of nothing: its tools must not be called, and there is no recording.")
     former = Run.objects.using(ENGINE).get(pk=run.former_id)
     steps = Step.objects.using(ENGINE).filter(run_id=former.id).order_by("number")
-    return Player(former, tuple(effective(list(steps))), plays_model=run.former_step > 0)
+    return Player(former, tuple(effective(list(steps))), run.former_step > 0, _original(former).parent_id is not None)
+
+
+def _original(run: Run) -> Run:
+    """The run that a replay, or a replay of a replay, is one of."""
+    while run.relation == Relation.REPLAY and run.former_id is not None:
+        run = Run.objects.using(ENGINE).only("former_id", "relation", "parent_id").get(pk=run.former_id)
+    return run
 
 
 def stubbed(work: "Work", action: Action, step: StepRow | None) -> Action:

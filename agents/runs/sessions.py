@@ -74,6 +74,8 @@ def set_memory(*, actor: Actor, session: Session, name: str, value: Any) -> Sess
     """Note a value (any JSON) under a name. A person's word is trusted, a program's is not."""
     refuse_agent(actor)
     session = _open(session)
+    if problem := memory.name_problem(name):
+        raise InvalidError(problem, "name")
     checked_json(value, memory.LARGEST_VALUE * 6, "value")
     if problem := memory.problem_of(session.memory, name, value):
         raise InvalidError(problem, "value")

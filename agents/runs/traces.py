@@ -3,7 +3,8 @@
 The trace of a run is its input, the content hash of its version, and of each step: kind, name, state, the arguments of
 a call, what came of it (output, or the error that the model is told), the gate's effect and the label. Left out is
 whatever differs between two runs that did the same: ids, times, cost, tokens, keys, decisions' ids; attempts at a model
-that were followed by another, and questions to people that were asked anew. A call's id counts as its place in the run.
+that were followed by another, and questions to people that were asked anew: of a call that is done again, the last one
+stands before it. A call's id counts as its place in the run.
 `trace_hash` is SHA-256 over the RFC 8785 canonical JSON of the trace.
 """
 
@@ -30,7 +31,7 @@ def journal_of(run: Run) -> list[Step]:
 def effective(steps: Sequence[Step]) -> list[Step]:
     """The steps that counted: no attempt at a model that another followed, no question that was asked anew."""
     last = max((step.number for step in steps if step.kind == StepKind.MODEL_CALL), default=0)
-    kept = []
+    kept: list[Step] = []
     for step, following in zip_longest(steps, steps[1:]):
         failed = step.kind == StepKind.MODEL_CALL and step.state == StepState.FAILED and not is_lost_compaction(step)
         again = failed and step.number < last
@@ -38,9 +39,28 @@ def effective(steps: Sequence[Step]) -> list[Step]:
             step.kind == StepKind.DECISION_WAIT and following is not None
             and following.kind == StepKind.DECISION_WAIT and following.call_id == step.call_id
         )  # fmt: skip
-        if not (again or anew):
+        if again or anew:
+            continue
+        place = _asked_about_again(kept, step)
+        if place is None:
             kept.append(step)
+        elif step.state != StepState.REFUSED or kept[-1].state == StepState.REFUSED:
+            kept[place:] = [step, kept[-1]]
+        # Else the run ended before anybody had answered: it came to nothing.
     return kept
+
+
+def _asked_about_again(kept: Sequence[Step], step: Step) -> int | None:
+    """Where a question stands that was asked when its call was to be done again: before the call, for any former one.
+
+    So the trace is that of a run which asked first, and then called: what became of the call is said by its last try.
+    """
+    called = bool(kept) and kept[-1].kind in CALLS and kept[-1].call_id == step.call_id
+    if step.kind != StepKind.DECISION_WAIT or not called:
+        return None
+    place = len(kept) - 1
+    is_asked = place > 0 and kept[place - 1].kind == StepKind.DECISION_WAIT
+    return place - 1 if is_asked and kept[place - 1].call_id == step.call_id else place
 
 
 def trace(run: Run, steps: Sequence[Step]) -> dict[str, Any]:

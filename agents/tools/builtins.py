@@ -5,14 +5,16 @@ They need no connector: a version that lists one in its tools may use it.
 
 BUILTIN_CONNECTOR = "remit"
 HAND_OVER = "remit.hand_over"
+REMEMBER = "remit.remember"
+SAVE_FILE = "remit.save_file"
 BUILTIN_TOOLS: dict[str, str] = {
     "remit.ask_person": "agents.runs.builtins.asking.AskPerson",
     "remit.wait": "agents.runs.builtins.waiting.WaitUntil",
     "remit.expect_event": "agents.runs.builtins.events.ExpectEvent",
     "remit.wait_for_event": "agents.runs.builtins.events.WaitForEvent",
     HAND_OVER: "agents.runs.builtins.handing.HandOver",
-    "remit.remember": "agents.runs.builtins.remembering.Remember",
+    REMEMBER: "agents.runs.builtins.remembering.Remember",
     "remit.recall": "agents.runs.builtins.remembering.Recall",
-    "remit.save_file": "agents.runs.builtins.filing.SaveFile",
+    SAVE_FILE: "agents.runs.builtins.filing.SaveFile",
     "remit.read_file": "agents.runs.builtins.filing.ReadFile",
 }

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from agents.runs.builtins.port import Done, Over
-from agents.runs.calls import delegation_problem
+from agents.runs.calls import receiver_problem
 from agents.runs.children import create_follower
 from agents.runs.models import StepState
 from agents.tools.builtins import HAND_OVER
@@ -43,9 +43,9 @@ class HandOver:
 
     def problem(self, work: "Work", arguments: Mapping[str, Any]) -> str:
         """Why it cannot be handed over, or not to this agent."""
-        if work.run.parent_id is not None:
+        if work.run.parent_id is not None or (work.player is not None and work.player.was_delegated):
             return "Somebody waits for your answer: answer, or delegate. Only a run that nobody delegated hands over."
-        return delegation_problem(work, arguments["agent"])
+        return receiver_problem(work, arguments["agent"])
 
     def begin(self, cursor: Cursor, work: "Work", step: "StepRow") -> Over:
         """The follower, and the end of this run."""

@@ -23,7 +23,7 @@ class RunState(models.TextChoices):
     WAITING = "waiting"  # waits for what `waits_for` names
     SUCCEEDED = "succeeded"  # ended with an answer
     FAILED = "failed"  # ended without one; `failure` says why
-    CANCELLED = "cancelled"  # ended by a person
+    CANCELLED = "cancelled"  # ended by somebody, or because the run above it has
     EXPIRED = "expired"  # ended by its time limit
 
 

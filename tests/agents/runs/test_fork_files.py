@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from agents.runs import files
+from agents.runs.control import replay_run
 from agents.runs.models import Run, RunState, Session
 from agents.runs.services import start_run
 from agents.runs.sessions import save_artifact
 from tests.agents.runs.test_fork import fork
-from tests.agents.runs.test_replay import replayed
 
 
 def files_of(house: Any, run: Run) -> Mapping[str, str]:
@@ -85,5 +85,10 @@ def test_a_later_turn_begins_with_what_former_ones_saved(house: Any, saved: Run,
     assert files_of(house, fork(house, again, 0)) == EXPECTED[-1], "what was there before the run stays"
 
 
-def test_a_replay_begins_with_none_of_them(house: Any, saved: Run) -> None:
-    assert files_of(house, replayed(house, saved)) == {}
+def test_a_replay_begins_with_none_of_them_and_saves_those_of_the_run(house: Any, saved: Run) -> None:
+    with house.in_tenant():
+        made = replay_run(actor=house.owner, run=saved)
+    assert files_of(house, made) == {}
+    made = house.run(made)
+    assert files_of(house, made) == {"a.txt": "second", "b.txt": "b"}
+    assert files_of(house, saved) == EXPECTED[-1], "the session of the run is as it was"

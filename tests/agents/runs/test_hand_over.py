@@ -212,3 +212,25 @@ def _agent(house: Any, slug: str, delegates: list[str] | None = None, tools: tup
         set_budget(
             actor=house.owner, scope="agent", scope_id=agent.id, target=agent.target, limit=1_000_000, currency="EUR"
         )
+
+
+def test_whoever_may_not_delegate_any_more_may_still_hand_over(
+    house: Any, say: Any, call: Any, add_agent: Any, equip: Any
+) -> None:
+    """The ceiling is one on runs side by side: handing over ends this one."""
+    add_agent("second", [])
+    equip(house, "remit.hand_over", delegates=["second"], max_children=1)
+    house.model.answers = {
+        "worker": [[*call("delegate.second", task="a"), *call("delegate.second", task="b")],
+                   call("remit.hand_over", agent="second", note="Go on.")],
+        "second": [say("I went on.")],
+    }  # fmt: skip
+    house.model.answer = lambda request: house.model.answers[request["instructions"]][
+        request["instructions"] == "worker" and len(request["input"]) > 1
+    ]
+    run = house.run(house.start())
+    assert run.state == RunState.SUCCEEDED, run.failure
+    assert [step.state for step in house.steps(run)] == [
+        StepState.SUCCEEDED, StepState.SUCCEEDED, StepState.REFUSED, StepState.SUCCEEDED, StepState.SUCCEEDED,
+    ]  # fmt: skip
+    assert house.read(follower_of(house, run)).state == RunState.SUCCEEDED

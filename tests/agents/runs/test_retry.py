@@ -73,7 +73,26 @@ def test_a_cancelled_run_goes_on_behind_its_last_step(house: Any, say: Any, call
     run = house.run(run)
     made = house.run(retry(house, run, 2))
     assert made.state == RunState.SUCCEEDED
-    assert [step.attempt for step in house.steps(made)][:2] == [1, 2], "the attempt that failed is remembered"
+    assert [(step.state, step.attempt) for step in house.steps(made)][:2] == [("failed", 1), ("succeeded", 1)]
+
+
+def test_its_tries_count_anew(house: Any, say: Any) -> None:
+    """Where the endpoint was away for too long, a retry bears as much as the run did."""
+    house.model.answers = {"worker": [say("Done.")]}
+    house.model.fail_with = [503] * 4
+    run = house.start()
+    while not house.is_over(run):
+        with house.in_tenant():
+            Run.objects.filter(pk=run.pk, state="waiting").update(wake_at="2020-01-01T00:00Z")
+        run = house.run(run)
+    assert [step.attempt for step in house.steps(run)] == [1, 2, 3, 4]
+    house.model.fail_with = [503]
+    made = house.run(retry(house, run, 5))
+    assert (made.state, made.waits_for) == (RunState.WAITING, "timer"), made.failure
+    with house.in_tenant():
+        Run.objects.filter(pk=made.pk).update(wake_at="2020-01-01T00:00Z")
+    assert house.run(made).state == RunState.SUCCEEDED
+    assert [step.attempt for step in house.steps(made)] == [1, 2, 3, 4, 1, 2]
 
 
 def test_a_run_is_retried_once_whoever_is_first(house: Any, say: Any, call: Any) -> None:

@@ -203,12 +203,14 @@ def test_memory_is_shown_and_its_label_is_the_sessions(house: Any, say: Any, ses
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
-    [("", 1, "name"), ("x" * 81, 1, "name"), (" a", 1, "name"), ("a\n", 1, "name"), ("a", "x" * 9_000, "bytes")],
-)
-def test_memory_has_limits(house: Any, session: Session, name: str, value: Any, said: str) -> None:
-    with house.in_tenant(), pytest.raises(InvalidError, match=said):
+    ("name", "value", "said", "field"),
+    [("", 1, "name", "name"), ("x" * 81, 1, "name", "name"), (" a", 1, "name", "name"), ("a\n", 1, "name", "name"),
+     ("a", "x" * 8_191, "8,193 bytes", "value")],
+)  # fmt: skip
+def test_memory_has_limits(house: Any, session: Session, name: str, value: Any, said: str, field: str) -> None:
+    with house.in_tenant(), pytest.raises(InvalidError, match=said) as refused:
         set_memory(actor=house.owner, session=session, name=name, value=value)
+    assert refused.value.field == field
 
 
 def test_memory_holds_so_many_names_and_bytes(house: Any, session: Session) -> None:
