@@ -57,6 +57,35 @@ _storage.AuthorizationCode.get_auth_time = lambda self: int(time.time()) - int(a
 runpy.run_module("oidc_provider_mock", run_name="__main__")
 """  # the package itself always says: just now
 
+LEADS_ASTRAY = """
+import runpy, sys
+import flask
+from oidc_provider_mock import _app
+name, address = sys.argv.pop(1), sys.argv.pop(1)
+_plain = flask.jsonify
+def _led(*values, **more):
+    if values and isinstance(values[0], dict) and name in values[0]:
+        values[0][name] = address
+    return _plain(*values, **more)
+flask.jsonify = _led
+runpy.run_module("oidc_provider_mock", run_name="__main__")
+"""  # one of the addresses in its metadata is another
+
+SAYS_APART = """
+import runpy
+from oidc_provider_mock import _app
+_plain = _app._user_claims_for_scope
+def _of(where):
+    def _claims(user, scope):
+        said = _plain(user, scope)
+        return {**said, **said.pop(where, {})}
+    return _claims
+_app._user_claims_for_scope = _of("userinfo")
+_in_token = _of("token")
+_app.OpenIDCode.generate_user_info = lambda self, user, scope: _in_token(user, scope)
+runpy.run_module("oidc_provider_mock", run_name="__main__")
+"""  # what stands in `token` is in the ID token only, what stands in `userinfo` there only
+
 
 @contextmanager
 def a_provider(*program: str) -> Iterator[RealProvider]:

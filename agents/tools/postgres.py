@@ -37,7 +37,8 @@ def connect(secret: str | None, *, allowance: Allowance, purpose: str) -> psycop
     """A new connection, to an address that was checked. ToolRefusedError, surely before anything was sent."""
     values = connection_values(secret)
     try:
-        address = checked_addresses(values["host"], int(values.get("port", DEFAULT_PORT)), allowance)[0]
+        port = int(values.get("port", DEFAULT_PORT))
+        address = checked_addresses(values["host"], port, allowance, CONNECT_TIMEOUT)[0]
         # The name stays beside the address, for the certificate; libpq does not resolve it again.
         known = cast("dict[str, Any]", values | {"hostaddr": address})
         return psycopg.connect(**known, connect_timeout=CONNECT_TIMEOUT, application_name=f"remit ({purpose})")

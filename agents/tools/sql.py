@@ -2,12 +2,13 @@
 
 Settings: {"queries": {name: {"description", "sql", "schema", "integrity", "confidentiality"}}, "row_limit": 100}.
 `sql` is one statement with `%(name)s` for each property of `schema` (a JSON Schema of an object); an optional
-argument that is absent is NULL. The secret is a connection string with host, user and password.
+argument that is absent is NULL. The rows of an answer have 4 MiB together at most. The secret is a
+connection string with host, user and password.
 """
 
 import math
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import date, time
 from itertools import islice
 from typing import Any, cast
@@ -15,15 +16,19 @@ from typing import Any, cast
 import psycopg
 from django.conf import settings
 from psycopg import sql
+from psycopg.pq.abc import PGresult
 from psycopg.rows import dict_row
 
 from agents.labels import Confidentiality, Integrity, Label
 from agents.tools.port import ToolDefinition, ToolEffect, ToolOutput, ToolRefusedError, ToolRequest
 from agents.tools.postgres import connect
 from foundation.outbound.addresses import Allowance
-from foundation.outbound.deadlines import hanging_up
+from foundation.outbound.deadlines import HangingUp
 
 ROW_LIMIT = 100
+LARGEST_ANSWER = 4 * 1024 * 1024  # bytes of all rows together: libpq by itself keeps a row of a gigabyte in memory
+TOO_LARGE = f"The answer is larger than {LARGEST_ANSWER // 1024**2} MiB: ask for fewer rows, or shorter columns."
+_BESIDE = 1024 * 1024  # bytes that come along: names of columns, rows that were sent ahead, what TLS adds
 GRACE = 2.0  # seconds beyond the time limit, in which the server itself may say that it has stopped a query
 
 
@@ -70,26 +75,47 @@ def _fetch(
     connection: psycopg.Connection[Any], statement: str, arguments: Mapping[str, Any], *, limit: int, timeout: float
 ) -> list[dict[str, Any]]:
     milliseconds = str(max(1, math.floor(timeout * 1000)))
+    watch = HangingUp(connection.fileno(), timeout + GRACE, LARGEST_ANSWER + _BESIDE)
     try:
-        with connection, hanging_up(connection.fileno(), timeout + GRACE):
+        with connection, watch:
             cursor = connection.cursor(row_factory=dict_row)
             cursor.execute("SET TRANSACTION READ ONLY")
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [milliseconds])
             # One by one, in the protocol that takes exactly one statement: a second one after a semicolon is an error.
             found = cursor.stream(sql.SQL(cast("Any", statement)), arguments)
             with closing(cast("Generator[dict[str, Any], None, None]", found)):
-                rows = list(islice(found, limit))
-            connection.rollback()
+                rows, size = [], 0
+                for row in islice(found, limit):
+                    rows.append(row)
+                    size += _size(cursor.pgresult)
+                    if size > LARGEST_ANSWER:
+                        raise ToolRefusedError(TOO_LARGE)
+                watch.count_anew()  # rows behind the limit are let go one by one
+            with suppress(psycopg.OperationalError):
+                connection.rollback()
             return rows
-    except psycopg.errors.QueryCanceled:
-        raise ToolRefusedError("The query took too long and was stopped: ask for less.") from None
-    except psycopg.errors.DataError:
-        raise ToolRefusedError("The database could not read an argument: check its form.") from None
-    except psycopg.OperationalError:
-        raise ToolRefusedError("The connection to the database broke: try again later.") from None
     except psycopg.Error as error:
         # Not chained: messages of the database may hold values of other rows.
-        raise ToolRefusedError(f"The database refused the query (SQLSTATE {error.sqlstate or 'unknown'}).") from None
+        raise ToolRefusedError(TOO_LARGE if watch.too_much else _said(error)) from None
+
+
+def _size(row: PGresult | None) -> int:
+    """The bytes of the row that was streamed last, as they came."""
+    if row is None:
+        return 0
+    return sum(len(row.get_value(0, column) or b"") for column in range(row.nfields))
+
+
+def _said(error: psycopg.Error) -> str:
+    match error:
+        case psycopg.errors.QueryCanceled():
+            return "The query took too long and was stopped: ask for less."
+        case psycopg.errors.DataError():
+            return "The database could not read an argument: check its form."
+        case psycopg.OperationalError():
+            return "The connection to the database broke: try again later."
+        case _:
+            return f"The database refused the query (SQLSTATE {error.sqlstate or 'unknown'})."
 
 
 def _plain(value: Any) -> Any:

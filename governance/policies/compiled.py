@@ -25,6 +25,7 @@ from governance.policies.scope import (
     exact,
     paths_read,
     pins_of,
+    wholes_read,
 )
 from governance.policies.source import SourceError, statements
 
@@ -53,7 +54,7 @@ class PolicyText:
 class Rule:
     """One statement, ready: what it reads of `arguments`, of agents' `attributes`, of the `context`; its Cedar JSON.
 
-    `paths` is where it looks in the arguments, however deep.
+    `paths` is where it looks in the arguments, however deep; `wholes` what of them it takes with all that is in it.
     """
 
     policy: PolicyText
@@ -63,6 +64,7 @@ class Rule:
     pins: Pins
     arguments: frozenset[str]
     paths: frozenset[tuple[str, ...]]
+    wholes: frozenset[tuple[str, ...]]
     attributes: frozenset[str]
     context: frozenset[str]
     body: str
@@ -100,6 +102,11 @@ class RuleSet:
     def paths(self) -> tuple[tuple[str, ...], ...]:
         """All the places in the arguments where they look, in order."""
         return tuple(sorted(frozenset().union(*(rule.paths for rule in self.rules))))
+
+    @cached_property
+    def wholes(self) -> tuple[tuple[str, ...], ...]:
+        """All that they take whole of the arguments, in order."""
+        return tuple(sorted(frozenset().union(*(rule.wholes for rule in self.rules))))
 
     @cached_property
     def attributes(self) -> frozenset[str]:
@@ -182,6 +189,7 @@ def _rules(policy: PolicyText, tools: frozenset[str]) -> tuple[Rule, ...]:
                 pins=pins_of(tree, tools),
                 arguments=arguments_read(tree),
                 paths=paths_read(tree),
+                wholes=wholes_read(tree),
                 attributes=attributes_read(tree),
                 context=context_read(tree),
                 body=json.dumps(tree | {"annotations": {}}),

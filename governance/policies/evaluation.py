@@ -17,7 +17,7 @@ from governance.policies.facts import Facts
 from governance.policies.request import entities_of, projected, request_of
 from governance.policies.schema import Arguments
 from governance.policies.scope import EVERYTHING
-from governance.policies.shapes import Record, is_hidden
+from governance.policies.shapes import Record, hides, is_hidden
 
 NO_PERMIT = "No policy permits this"
 _NO_ARGUMENTS = Arguments(Record(), frozenset())
@@ -115,6 +115,11 @@ def _judged_arguments(rules: RuleSet, compiled: CompiledSet, facts: Facts) -> di
         hidden = next((path for path in rules.paths if is_hidden(facts.arguments, declared.shape, path)), None)
         if hidden is not None:
             message = f"Policies read the argument {'.'.join(hidden)}, which has no type, so this is refused"
+            raise DoubtError(message)
+        partly = next((path for path in rules.wholes if hides(facts.arguments, declared.shape, path)), None)
+        if partly is not None:
+            what = f"the argument {'.'.join(partly)}" if partly else "all arguments together"
+            message = f"Policies read {what}, part of which has no type, so this is refused"
             raise DoubtError(message)
     arguments, unfit = projected(facts, declared, None if EVERYTHING in rules.arguments else rules.arguments)
     if unfit:

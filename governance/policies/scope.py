@@ -94,6 +94,31 @@ def _paths(node: Any) -> Iterator[tuple[str, ...]]:
             yield from _paths(part)
 
 
+def wholes_read(tree: Mapping[str, Any]) -> frozenset[tuple[str, ...]]:
+    """What of the arguments the policy's conditions take as it is, with all that is in it, as `contains` and `==` do.
+
+    Objects in sets are read in this way only: Cedar has no word that looks into one.
+    """
+    return frozenset(_wholes(tree["conditions"]))
+
+
+def _wholes(node: Any) -> Iterator[tuple[str, ...]]:
+    if node == _CONTEXT:
+        yield ()
+    elif isinstance(node, list):
+        for part in node:
+            yield from _wholes(part)
+    elif isinstance(node, Mapping):
+        if (path := _path(node)) is not None:
+            yield path
+            return
+        for operator, part in node.items():
+            if operator not in (".", "has"):
+                yield from _wholes(part)
+            elif part["left"] != _CONTEXT and _path(part["left"]) is None:
+                yield from _wholes(part["left"])
+
+
 def _path(node: Mapping[str, Any]) -> tuple[str, ...] | None:
     """The way from the arguments down to what a node stands for; None if it is none of theirs."""
     if node == _ARGS:

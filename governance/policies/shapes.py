@@ -103,6 +103,28 @@ def is_hidden(value: Any, shape: Shape, path: Sequence[str]) -> bool:
     return False
 
 
+def hides(value: Any, shape: Shape, path: Sequence[str]) -> bool:
+    """Whether what stands at a path holds a value that its shape knows nothing of, at any depth of objects and sets.
+
+    Taken whole (compared, looked for in a set) it would be taken for something else.
+    """
+    for name in path:
+        if not isinstance(shape, Record) or not isinstance(value, Mapping) or name not in shape.members:
+            return False
+        value, shape = value.get(name), shape.members[name].shape
+    return _hides(value, shape)
+
+
+def _hides(value: Any, shape: Shape) -> bool:
+    match shape:
+        case SetOf(item) if isinstance(value, list | tuple):
+            return any(_hides(part, item) for part in value)
+        case Record(members) if isinstance(value, Mapping):
+            there = [(name, part) for name, part in value.items() if part is not None]
+            return any(name not in members or _hides(part, members[name].shape) for name, part in there)
+    return False
+
+
 def _project_record(value: Mapping[str, Any], members: Mapping[str, Member]) -> dict[str, Any]:
     known = ((name, member) for name, member in members.items() if value.get(name) is not None)
     return {name: project(value[name], member.shape) for name, member in known}

@@ -35,13 +35,6 @@ class PasswordForm(forms.Form):
         return again
 
 
-class PersonForm(forms.Form):
-    """A new person in the organisation."""
-
-    name = forms.CharField(max_length=120)
-    email = forms.EmailField(label="E-mail address", help_text="The person signs in with it.")
-
-
 class TeamForm(forms.Form):
     """A new team."""
 

@@ -1,20 +1,36 @@
 """People, services, teams and grants over REST."""
 
+from foundation.identity.models import Membership
+from foundation.ids import uuid7
+from foundation.tenancy.context import tenant
 from tests.foundation.api.fixtures import bare, world
 from tests.foundation.api.world import World
 
 __all__ = ["bare", "world"]
 
 
-def test_a_person_is_added_suspended_and_restored(bare: World) -> None:
+def test_a_person_is_suspended_and_restored(bare: World) -> None:
     api = bare.api()
-    made = api.post("/people", {"email": "Ada@Example.org", "name": "Ada"})
-    assert made.status_code == 201, made.content
-    assert (made.json()["email"], made.json()["state"]) == ("ada@example.org", "active")
-    path = f"/people/{made.json()['id']}"
+    path = f"/people/{bare.people['viewer'].id}"
     assert api.post(f"{path}/suspend", {"reason": "Left."}).json()["state"] == "suspended"
     assert api.post(f"{path}/restore").json()["state"] == "active"
-    assert api.post("/people", {"email": "ada@example.org", "name": "Ada"}).status_code == 409
+
+
+def test_nobody_is_added_without_saying_so_and_no_answer_tells_who_is_known(bare: World, world: World) -> None:
+    """Whoever is known elsewhere is asked as a stranger is, and belongs nowhere before accepting."""
+    with tenant(world.organisation.id):
+        known = Membership.objects.get(principal=world.people["viewer"]).user.email
+    api, answers = bare.api(), []
+    for email in (known, f"{uuid7()}@example.org"):
+        assert api.post("/people", {"email": email, "name": "Ada"}).status_code == 405
+        made = api.post("/invitations", {"email": email, "name": "Ada"})
+        assert made.status_code == 201, made.content
+        answers.append({name: made.json()[name] for name in ("email", "name", "role", "accepted_at", "target")})
+        answers[-1].pop("email")
+    assert answers[0] == answers[1]
+    assert answers[0]["role"] == ""
+    with tenant(bare.organisation.id):
+        assert not Membership.objects.filter(organisation=bare.organisation, user__email=known).exists()
 
 
 def test_nobody_suspends_themself(bare: World) -> None:

@@ -73,7 +73,6 @@ EXAMPLES: dict[str, Any] = {
     },
     "language_models_set_price": {"currency": "EUR", "input_per_million": 2_300_000, "output_per_million": 9_200_000},
     "organisation_leave": {"sure": True},
-    "people_create": {"email": "mia@example.org", "name": "Mia"},
     "people_offboard": {"successor": _ID, "reason": "Leaves at the end of the month.", "roles": False},
     "people_suspend": {"reason": "The laptop is lost."},
     "policies_create": {"slug": "clerk-reads", "name": "The clerk reads", "source": _POLICY, "mode": "log_only"},

@@ -36,12 +36,12 @@ class NewInvitationShape(InvitationShape):
 
 
 class Invite(Body):
-    """Who is asked to join, with which role on what; the link lives so many days."""
+    """Who is asked to join, with which role on what (none yet, if it is left out); the link lives so many days."""
 
     email = serializers.EmailField()
     name = serializers.CharField(max_length=120, allow_blank=True, default="")
-    role = serializers.CharField(max_length=60)
-    target = serializers.UUIDField()
+    role = serializers.CharField(max_length=60, allow_blank=True, default="")
+    target = serializers.UUIDField(allow_null=True, default=None)
     days = serializers.IntegerField(min_value=1, max_value=30, default=7)
 
 
@@ -57,7 +57,7 @@ class InvitationEndpoints(Read):
     def create(self, values: Any) -> Invitation:
         """By mail if this installation sends mail; else the answer holds the link."""
         self.require()
-        target = find_target(self.actor, self.named, values.pop("target"))
+        target = find_target(self.actor, self.named, values.pop("target") or self.organisation_id)
         invited = invite(actor=self.actor, organisation=self.organisation, target=target, **values)
         setattr(invited.invitation, "link", invited.link)  # noqa: B010 - for the shape of this one answer
         return invited.invitation

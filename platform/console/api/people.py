@@ -13,8 +13,8 @@ from foundation.api.serializers import Body, MandatoryReason, Shape
 from foundation.api.viewsets import Read
 from foundation.api.wide import WideQuerySet
 from foundation.errors import InvalidError
-from foundation.identity.models import Membership, Principal, PrincipalKind
-from foundation.identity.services import add_person, create_service, restore_principal
+from foundation.identity.models import Principal, PrincipalKind
+from foundation.identity.services import create_service, restore_principal
 from foundation.identity.sessions import end_sessions_of
 
 
@@ -38,13 +38,6 @@ class ServiceShape(Shape):
     class Meta:
         model = Principal
         fields = ["id", "name", "state", "created_at"]
-
-
-class AddPerson(Body):
-    """Who joins the organisation. The person signs in with a link or a password of their own."""
-
-    email = serializers.EmailField()
-    name = serializers.CharField(max_length=120)
 
 
 class CreateService(Body):
@@ -127,19 +120,11 @@ class PrincipalEndpoints(Read):
 
 
 class PersonEndpoints(PrincipalEndpoints):
-    """People of the organisation."""
+    """People of the organisation. They join by an invitation, single sign-on or a directory."""
 
     kind = PrincipalKind.PERSON
     rows: ClassVar[WideQuerySet[Principal]] = WideQuerySet(Principal).filter(kind=PrincipalKind.PERSON)
     shape = PersonShape
-
-    @operation("Add a person", Permission.PERSON_MANAGE, body=AddPerson, status=201)
-    def create(self, values: Any) -> Principal:
-        """The principal that the person acts as here."""
-        self.require()
-        membership: Membership = add_person(actor=self.actor, organisation=self.organisation, **values)
-        added: Principal = membership.principal
-        return added
 
     @verb("post", "end-sessions", "Sign a person out of this organisation in every browser", Permission.PERSON_MANAGE,
           status=204)  # fmt: skip

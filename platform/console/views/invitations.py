@@ -29,7 +29,7 @@ class InviteForm(forms.Form):
 
     email = forms.EmailField(label="E-mail address", help_text="The link is for this address alone.")
     name = forms.CharField(max_length=120, required=False)
-    role = forms.ChoiceField()
+    role = forms.ChoiceField(required=False)
     target = forms.ChoiceField(label="On", help_text="It counts for everything below, too.")
     days = forms.IntegerField(min_value=1, max_value=30, initial=7, help_text="So long the link counts.")
 
@@ -81,10 +81,11 @@ class Invitations(FormPage):
         form = super().make(data)
         custom = Role.objects.filter(organisation_id=self.tenant).order_by("name")
         roles = [(role, role.replace("-", " ").capitalize()) for role in ROLES]
-        form.fields["role"] = forms.ChoiceField(choices=[*roles, *((one.slug, one.name) for one in custom)])
-        choices = [(key, f"{one.name} ({one.kind})") for key, one in self._targets.items()]
+        choices = [*roles, *((one.slug, one.name) for one in custom), ("", "None yet")]
+        form.fields["role"] = forms.ChoiceField(choices=choices, required=False)
+        targets = [(key, f"{one.name} ({one.kind})") for key, one in self._targets.items()]
         form.fields["target"] = forms.ChoiceField(
-            label="On", choices=choices, help_text="It counts for everything below, too."
+            label="On", choices=targets, help_text="It counts for everything below, too."
         )
         return form
 

@@ -8,14 +8,14 @@ from django import forms
 from django.http import HttpRequest, HttpResponse
 
 from agents.schedules.offboarding import belongings_of, offboard_person
-from console.forms import OffboardForm, PasswordForm, PersonForm
+from console.forms import OffboardForm, PasswordForm
 from foundation.access.guards import UnknownError
 from foundation.access.people import stop_person
 from foundation.access.roles import Permission
 from foundation.errors import InvalidError
 from foundation.identity.lookups import user_by_id
 from foundation.identity.models import GroupMember, Membership, Principal, PrincipalKind, PrincipalState
-from foundation.identity.services import add_person, change_password, restore_principal
+from foundation.identity.services import change_password, restore_principal
 from foundation.identity.sessions import end_sessions_of
 from foundation.identity.sign_in import keep_signed_in
 from foundation.web.forms import FormPage
@@ -34,36 +34,19 @@ class Settings(Page):
         return self.render({"organisation": self.organisation})
 
 
-class People(FormPage):
-    """Who belongs to the organisation; whoever may, adds more."""
+class People(Page):
+    """Who belongs to the organisation; whoever may, invites more."""
 
     permission = Permission.PERSON_VIEW
-    writing = Permission.PERSON_MANAGE
     place = "settings"
     template = "console/people.html"
-    form = PersonForm
 
-    def load(self, **address: Any) -> None:  # noqa: ARG002 - the base's signature
-        """Adding is for the whole organisation."""
-        if self.request.method == "POST":
-            self.require()
-
-    def context(self) -> Mapping[str, Any]:
+    def get(self, request: HttpRequest) -> HttpResponse:  # noqa: ARG002 - Django's signature
         """People with their roles: as many queries, however many they are."""
         people = Membership.objects.filter(organisation_id=self.tenant).select_related("principal", "user")
         people = people.prefetch_related("principal__grants__target").order_by("principal__name")
-        return {
-            "people": people,
-            "why_not": self.why_not(Permission.PERSON_MANAGE),
-            "tab": "people",
-        }
-
-    def done(self, values: Mapping[str, Any]) -> str:
-        """To the new person's first role."""
-        organisation = self.organisation
-        membership = add_person(actor=self.actor, organisation=organisation, **values)
-        self.say(f"{membership.principal.name} is in. Give a role, and make a sign-in link in the shell.")
-        return f"/settings/roles/?principal={membership.principal_id}"
+        why_not = self.why_not(Permission.PERSON_MANAGE)
+        return self.render({"people": people, "why_not": why_not, "tab": "people"})
 
 
 class Person(FormPage):

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.internal import statekit
@@ -24,6 +23,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from foundation.errors import InvalidError
+from foundation.federation.addresses import PLAIN, is_sealed
 from foundation.federation.models import IdentityProvider
 from foundation.outbound.client import HTTPError, InvalidURL, Response, client
 from foundation.secrets.sealing import unseal
@@ -33,6 +33,7 @@ FRESHEST = 120.0  # seconds since somebody signed in at the provider, where that
 LARGEST = 1024 * 1024  # bytes of an answer
 LEEWAY = 60  # seconds by which the provider's clock may differ
 SIGNED_WITH = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+_ADDRESSES = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 _FAULTS = (OAuth2Error, JoseError, HTTPError, InvalidURL, KeyError, TypeError, ValueError)
 
 
@@ -114,15 +115,18 @@ class Connection(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # the packa
 
     def metadata(self) -> Mapping[str, Any]:
         """What the provider says of itself. Raises InvalidError."""
+        if not is_sealed(self._row.issuer):
+            raise InvalidError(PLAIN, "issuer")
         try:
             found: Mapping[str, Any] = self.openid_config
             stated = str(found["issuer"])
-            for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
-                urlsplit(found[name])
+            named = [str(found[name]) for name in _ADDRESSES] + [str(found.get("userinfo_endpoint", self._row.issuer))]
         except _FAULTS as error:
             raise InvalidError(f"{self._row.issuer} does not answer as an identity provider: {_said(error)}") from error
         if stated.rstrip("/") != self._row.issuer.rstrip("/"):
             raise InvalidError(f"The provider calls itself {stated}: enter that as the issuer.", "issuer")
+        if not all(map(is_sealed, named)):
+            raise InvalidError(f"{self._row.name} names an address that others could listen at. {PLAIN}")
         return found
 
     def begin(self, after: str, *, again: bool = False) -> str:
@@ -148,19 +152,18 @@ class Connection(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # the packa
             oauth = self.get_client(self.request, app)
             answer = self.get_access_token_data(self.request, app, oauth, pkce_code_verifier=kept["verifier"])
             token = self._decode_id_token(app, answer["id_token"])
-            said = dict(token)
+            more: dict[str, Any] = {}
             if "userinfo_endpoint" in self.openid_config:
                 more = self._fetch_user_info(answer["access_token"])
                 if more.get("sub") != token["sub"]:
                     raise OAuth2Error("userinfo tells of somebody else")
-                said |= more
         except _FAULTS as error:
             raise InvalidError(f"{self._row.name} could not be asked who you are: {_said(error)}") from error
         if not hmac.compare_digest(str(token.get("nonce", "")), kept["nonce"]):
             raise InvalidError("The answer belongs to another sign-in: start again.")
         if kept["again"]:
             self._check_fresh(token.get("auth_time"))
-        return self._claims(said), kept
+        return self._claims(token, more), kept
 
     def _check_fresh(self, signed_in: object) -> None:
         """Whoever asks with `max_age` is told `auth_time` (OpenID Connect Core, 2): doubt refuses."""
@@ -191,15 +194,18 @@ class Connection(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # the packa
         jwt.JWTClaimsRegistry(leeway=LEEWAY, **rules).validate(token.claims)
         return dict(token.claims)
 
-    def _claims(self, said: Mapping[str, Any]) -> Claims:
-        email = str(said.get("email") or "").strip().lower()
+    def _claims(self, token: Mapping[str, Any], more: Mapping[str, Any]) -> Claims:
+        """What the two tell together; that one calls an address verified says nothing of an address of the other."""
+        email = str(more.get("email") or token.get("email") or "").strip().lower()
         # Some providers say it as a word.
-        if str(said.get("email_verified", "")).lower() == "false" or "@" not in email:
+        doubted = any(str(one.get("email_verified", "")).lower() == "false" for one in (token, more))
+        if doubted or "@" not in email:
             raise InvalidError(f"{self._row.name} vouches for no e-mail address of yours: ask its administrator.")
+        said = {**token, **more}
         groups = said.get(self._row.groups_claim) or ()
         listed = [groups] if isinstance(groups, str) else groups if isinstance(groups, list) else ()
         return Claims(
-            subject=str(said["sub"])[:255],
+            subject=str(token["sub"])[:255],
             email=email,
             name=str(said.get("name") or said.get("preferred_username") or email)[:120],
             groups=frozenset(str(one)[:200] for one in listed),

@@ -12,6 +12,7 @@ from foundation.access.services import grant, withdraw
 from foundation.actors import Actor, AuthenticationMethod
 from foundation.audit.record import Entry, entry, record
 from foundation.errors import ConflictError, InvalidError
+from foundation.federation.addresses import PLAIN, is_sealed
 from foundation.federation.models import FederatedIdentity, GroupMapping, IdentityProvider
 from foundation.federation.vouching import DECISIVE, NO_SEAT, may_seat, strength_of
 from foundation.identity.models import GroupMember, Membership, Principal, PrincipalKind, PrincipalState
@@ -202,8 +203,8 @@ def _checked(**values: Any) -> dict[str, Any]:
             found[name] = checked_text(str(found[name]), longest, name)
     if "issuer" in found:
         found["issuer"] = issuer = checked_text(str(found["issuer"]), 300, "issuer").rstrip("/")
-        if not issuer.startswith(("https://", "http://")):
-            raise InvalidError("The issuer is an address that begins with https://.", "issuer")
+        if not is_sealed(issuer):
+            raise InvalidError(PLAIN, "issuer")
     if "domains" in found:
         given = found["domains"]
         found["domains"] = sorted({str(one).strip().lower().lstrip("@") for one in given if str(one).strip()})

@@ -4,7 +4,7 @@ Call all of it outside any transaction that may be rolled back.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NoReturn
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from foundation.actors import Actor, AuthenticationMethod
 from foundation.audit.record import Entry, entry, record
 from foundation.errors import InvalidError
-from foundation.identity.attempts import TooManyAttemptsError, allow_attempt, succeed
+from foundation.identity.attempts import TooManyAttemptsError, allow_attempt, is_told, succeed
 from foundation.identity.authentication import (
     BOUND_KEY,
     METHOD_KEY,
@@ -41,8 +41,10 @@ def allow(request: HttpRequest, name: str) -> None:
     try:
         allow_attempt(name, address_of(request))
     except TooManyAttemptsError as error:
-        user = user_by_email(name) if "@" in name else None
-        _record_refusal(request, str(error), user, name if "@" in name else "")
+        if is_told(error.beyond, 1):
+            user = user_by_email(name) if "@" in name else None
+            beyond = {"beyond": error.beyond}
+            _record_refusal(request, str(error), user, name if "@" in name else "", beyond)
         raise
 
 
@@ -111,7 +113,9 @@ def _why_closed(rows: Sequence[MembershipRow]) -> str:
     return "Your access is suspended: ask an administrator."
 
 
-def _record_refusal(request: HttpRequest, reason: str, user: User | None, email: str) -> None:
+def _record_refusal(
+    request: HttpRequest, reason: str, user: User | None, email: str, details: Mapping[str, int] | None = None
+) -> None:
     refuse_person(
         "person.sign_in",
         reason,
@@ -120,4 +124,5 @@ def _record_refusal(request: HttpRequest, reason: str, user: User | None, email:
         request=request_id_of(request),
         address=address_of(request),
         email=email,
+        details=details,
     )

@@ -1,11 +1,12 @@
 """Failed authentication goes into the record: of each organisation concerned, or of the installation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
 
 from foundation.actors import ANONYMOUS, Actor
 from foundation.audit.record import entry, record_refusal
+from foundation.identity.attempts import TOLD, count_refused, is_told, source_of
 from foundation.identity.lookups import KeyRow, MembershipRow
 from foundation.identity.models import User
 
@@ -24,6 +25,7 @@ def refuse_person(
     request: str,
     address: str,
     email: str = "",
+    details: Mapping[str, int] | None = None,
 ) -> None:
     """Somebody was not let in. The address of mail that was tried can be erased from the record later."""
     who = anonymous(request=request, address=address)
@@ -38,6 +40,7 @@ def refuse_person(
                 target_name=user.name if user else "",
                 outcome="denied",
                 reason=reason,
+                details=details,
                 body={"email": email} if email else None,
                 organisation=place,
             )
@@ -47,7 +50,10 @@ def refuse_person(
 
 
 def refuse_key(reason: str, key: KeyRow | None, *, request: str, address: str) -> None:
-    """An API key was not accepted."""
+    """An API key was not accepted. Of many tries of one source the record tells some, with the number of all so far."""
+    tries = count_refused(f"key {key.id}" if key else f"address {source_of(address)}")
+    if not is_told(tries):
+        return
     record_refusal(
         entry(
             anonymous(request=request, address=address),
@@ -58,5 +64,6 @@ def refuse_key(reason: str, key: KeyRow | None, *, request: str, address: str) -
             outcome="denied",
             reason=reason,
             organisation=key.organisation if key else None,
+            details={"tries": tries} if tries > TOLD else None,
         )
     )

@@ -20,7 +20,7 @@ class InvitationQuerySet(PermittedQuerySet["Invitation"]):
 
 
 class Invitation(TenantModel):
-    """A person was asked to join, with a role on a target. Only the link's digest is kept.
+    """A person was asked to join, with a role on a target; an empty role is none yet. Only the link's digest is kept.
 
     Whoever opens the link must sign in as (or become) the user with this address.
     """

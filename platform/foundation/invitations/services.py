@@ -55,7 +55,10 @@ def invite(
     name: str = "",
     days: int = 7,
 ) -> Invited:
-    """Ask somebody to join, with a role on a target. By mail if the installation sends mail."""
+    """Ask somebody to join, with a role on a target, or with none yet. By mail if the installation sends mail.
+
+    Nobody is of an organisation before saying so; whether the address is known elsewhere is told to nobody.
+    """
     refuse_agent(actor)
     email, name = email.strip().lower(), checked_optional(name, 120, "name")
     try:
@@ -66,7 +69,7 @@ def invite(
         raise InvalidError(f"An invitation lives 1 to {LONGEST} days.", "days")
     if Membership.objects.filter(organisation=organisation, user__email__iexact=email).exists():
         raise ConflictError(f"{email} belongs to {organisation.name} already: give the role there.")
-    custom = _checked_role(actor, organisation, role, target)
+    custom = _checked_role(actor, organisation, role, target) if role else None
     open_ones = Invitation.objects.filter(organisation=organisation, email=email, accepted_at=None, withdrawn_at=None)
     open_ones.update(withdrawn_at=Now())  # a new one replaces it
     token = new_link_token()
@@ -110,13 +113,19 @@ def accept_invitation(*, actor: Actor, invitation: Invitation, name: str, user: 
     inviter = _inviter(found)
     system = system_actor("invitation", found.organisation_id)
     membership = add_person(actor=system, organisation=found.organisation, email=found.email, name=name)
-    try:
-        grant(actor=inviter, principal=membership.principal, role=found.role, target=found.target, reason="invitation")
-    except InvalidError as error:
-        raise InvalidError("Whoever invited you may not give this role any more: ask for a new invitation.") from error
+    if found.role:
+        _give(inviter, membership, found)
     Invitation.objects.filter(pk=found.pk).update(accepted_at=Now())
     record(_about(actor, "invitation.accept", found, principal=membership.principal_id))
     return membership
+
+
+def _give(inviter: Actor, membership: Membership, invitation: Invitation) -> None:
+    role, target = invitation.role, invitation.target
+    try:
+        grant(actor=inviter, principal=membership.principal, role=role, target=target, reason="invitation")
+    except InvalidError as error:
+        raise InvalidError("Whoever invited you may not give this role any more: ask for a new invitation.") from error
 
 
 def _inviter(invitation: Invitation) -> Actor:

@@ -1,12 +1,12 @@
 """Which addresses may be connected to: public unicast ones, and what the operator allowed by name."""
 
 import ipaddress
-import socket
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from foundation.outbound.errors import OutboundRefusedError
+from foundation.outbound.resolving import resolve
 
 # The special-purpose registries of IANA (RFC 6890); written out, as what Python calls global differs by version.
 _REFUSED_V4 = tuple(
@@ -57,13 +57,14 @@ def is_public(address: str) -> bool:
         return False
 
 
-def checked_addresses(host: str, port: int, allowance: Allowance) -> Sequence[str]:
+def checked_addresses(host: str, port: int, allowance: Allowance, seconds: float | None = None) -> Sequence[str]:
     """The addresses of a host, all of them allowed. Raises OutboundRefusedError, or OSError when it has none.
+
+    A name that is not resolved within `seconds` has none: that is a TimeoutError.
 
     A name with a public and a private address is refused: such answers are how names are rebound.
     """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    addresses = list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
+    addresses = resolve(host, port, seconds)
     if allowance.covers(host, port):
         return addresses
     if not all(map(is_public, addresses)):

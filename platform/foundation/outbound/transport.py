@@ -69,12 +69,12 @@ class CheckedBackend(NetworkBackend):
         socket_options: Iterable[SOCKET_OPTION] | None = None,
     ) -> NetworkStream:
         """A connection to the first address that answers, within `timeout` seconds altogether."""
-        deadline = None if timeout is None else time.monotonic() + timeout
+        ends = [one for one in (None if timeout is None else time.monotonic() + timeout, self._end) if one is not None]
+        deadline = min(ends, default=None)
         failure: Exception = httpcore2.ConnectError(f"{host} has no address.")
-        for address in _resolved(host, port, self._allowance):
-            left = None if deadline is None else max(deadline - time.monotonic(), 0.001)
+        for address in _resolved(host, port, self._allowance, _left(deadline)):
             try:
-                stream = self._plain.connect_tcp(address, port, left, local_address, socket_options)
+                stream = self._plain.connect_tcp(address, port, _left(deadline), local_address, socket_options)
                 return stream if self._end is None else BoundedStream(stream, self._end)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 failure = error
@@ -130,9 +130,15 @@ class _CountedStream(httpx2.SyncByteStream):
         self._stream.close()
 
 
-def _resolved(host: str, port: int, allowance: Allowance) -> Iterable[str]:
+def _left(deadline: float | None) -> float | None:
+    return None if deadline is None else max(deadline - time.monotonic(), 0.001)
+
+
+def _resolved(host: str, port: int, allowance: Allowance, seconds: float | None) -> Iterable[str]:
     try:
-        return checked_addresses(host, port, allowance)
+        return checked_addresses(host, port, allowance, seconds)
+    except TimeoutError as error:
+        raise httpcore2.ConnectTimeout(f"{host} cannot be resolved: {error}") from error
     except (OSError, UnicodeError) as error:
         # httpx2's own errors are no OSErrors, so a refusal passes.
         raise httpcore2.ConnectError(f"{host} cannot be resolved: {error}") from error

@@ -1,6 +1,8 @@
 """The SQL connector on the sample's orders: reads what its queries name, and nothing else."""
 
+import socket
 import struct
+from contextlib import suppress
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 
 import pytest
@@ -98,8 +100,34 @@ def test_no_more_rows_are_read_than_are_asked_for(shop, ask):
     assert content == {"rows": [{"n": 0}, {"n": 0}], "truncated": True}
 
 
-class _Silent(StreamRequestHandler):
-    """A server of the protocol (version 3) that lets everybody in, and then says nothing any more."""
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT repeat('x', 4200000)",
+        "SELECT repeat('x', 50000000)",
+        "SELECT repeat('x', 1000000) FROM generate_series(1, 5)",
+        "SELECT array_fill(1, ARRAY[9000000])",
+    ],
+)
+def test_an_answer_that_is_too_large_is_not_taken(shop, ask, statement):
+    with pytest.raises(ToolRefusedError, match="larger than 4 MiB: ask for fewer rows"):
+        CONNECTOR.call(ask("q", secret=shop["orders"], settings=query(statement)))
+
+
+def test_one_that_is_just_small_enough_is(shop, ask):
+    settings = query("SELECT repeat('x', 1000000) AS x FROM generate_series(1, 4)")
+    content = CONNECTOR.call(ask("q", secret=shop["orders"], settings=settings)).content
+    assert [len(row["x"]) for row in content["rows"]] == [1_000_000] * 4
+
+
+def test_rows_behind_the_limit_do_not_count(shop, ask):
+    settings = query("SELECT repeat('x', 100000) AS x FROM generate_series(1, 1000)") | {"row_limit": 2}
+    content = CONNECTOR.call(ask("q", secret=shop["orders"], settings=settings)).content
+    assert (len(content["rows"]), content["truncated"]) == (2, True)
+
+
+class _Stranger(StreamRequestHandler):
+    """A server of the protocol (version 3) that lets everybody in."""
 
     def handle(self):
         (length,) = struct.unpack("!i", self.rfile.read(4))
@@ -108,6 +136,38 @@ class _Silent(StreamRequestHandler):
             (length,) = struct.unpack("!i", self.rfile.read(4))
             self.rfile.read(length - 4)
         self.wfile.write(b"R" + struct.pack("!ii", 8, 0) + b"Z" + struct.pack("!i", 5) + b"I")
+        self.speak()
+
+
+class _Gigabyte(_Stranger):
+    """Answers whatever is asked with a row of a gigabyte, for as long as anybody listens."""
+
+    sent = 0
+
+    def speak(self):
+        self.rfile.read(1)
+        shape = struct.pack("!h2sihihih", 1, b"x", 0, 0, 25, -1, -1, 0)
+        self.wfile.write(b"T" + struct.pack("!i", len(shape) + 4) + shape)
+        self.wfile.write(b"D" + struct.pack("!ihi", 2**30, 1, 2**30 - 10))
+        with suppress(OSError):
+            while type(self).sent < 2**30:
+                type(self).sent += self.connection.send(bytes(65536))
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_INFO"), reason="only Linux tells how much a connection has received")
+def test_a_stranger_cannot_fill_the_memory_with_one_row(ask, settings):
+    with serving(ThreadingTCPServer(("127.0.0.1", 0), _Gigabyte)) as port:
+        settings.REMIT_OUTBOUND_ALLOW = (f"127.0.0.1:{port}",)
+        secret = f"host=127.0.0.1 port={port} dbname=d user=u password=p"
+        with pytest.raises(ToolRefusedError, match="larger than 4 MiB"):
+            CONNECTOR.call(ask("q", secret=secret, settings=query("SELECT 1")))
+    assert _Gigabyte.sent < 2**28
+
+
+class _Silent(_Stranger):
+    """Says nothing any more."""
+
+    def speak(self):
         self.rfile.read()  # until the other side hangs up
 
 

@@ -22,7 +22,7 @@ def world(django_db_blocker: Any) -> Iterator[World]:
 
 VALID: dict[str, dict[str, Any]] = {
     "/teams": {"slug": "new", "name": "New", "parent": "desk"},
-    "/people": {"email": "new@example.org", "name": "New"},
+    "/invitations": {"email": "new@example.org", "name": "New"},
     "/services": {"name": "Robot"},
     "/grants": {"principal": "", "role": "viewer", "target": "", "expires_at": None, "reason": ""},
     "/api-keys": {"name": "x", "scopes": [], "expires_at": None},

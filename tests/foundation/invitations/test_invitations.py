@@ -72,6 +72,14 @@ def who(client: Client) -> Actor:
     return actor
 
 
+def test_whoever_is_invited_without_a_role_may_do_nothing_yet(door: Door):
+    invited, client = door.ask(role=""), away()
+    assert client.post(path(invited), JOINING)["Location"] == "/"
+    assert door.email in door.members()
+    with door.home.in_tenant():
+        assert permissions_on(who(client), door.home.organisation.id) == frozenset()
+
+
 def test_somebody_new_joins_with_the_role_that_was_chosen(door: Door):
     invited, client = door.ask(), away()
     page = client.get(path(invited)).content.decode()

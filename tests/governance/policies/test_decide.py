@@ -199,6 +199,59 @@ def test_an_argument_that_has_no_type_is_doubt_where_a_policy_looks_for_it(
         assert decide(compiled, replace(refund, arguments=absent)).effect is Effect.ALLOW, absent
 
 
+SKU = '{sku: "a"}'
+
+
+@pytest.mark.parametrize(
+    ("permitted", "forbidden", "arguments", "named"),
+    [
+        ("true", f"context.args has lines && context.args.lines.contains({SKU})",
+         {"lines": [{"sku": "b", "total": 9}]}, "the argument lines"),
+        (f"context.args has lines && context.args.lines == [{SKU}]", "false",
+         {"lines": [{"sku": "a"}, {"sku": "a", "total": 9}]}, "the argument lines"),
+        (f"context.args has lines && context.args.lines.containsAny([{SKU}])", "false",
+         {"lines": [{"sku": "a", "undeclared": 1}]}, "the argument lines"),
+        ("true", f"context.args has lines && ![{SKU}].containsAll(context.args.lines)",
+         {"lines": [{"sku": "a", "tags": [{"x": 1}]}]}, "the argument lines"),
+        ("true", "context.args has order && context.args.order == {lines: 1}",
+         {"order": {"lines": 1, "total": 9}}, "the argument order"),
+        ("true", "(if context.approved then {lines: 1} else context.args.order).lines > 5",
+         {"order": {"lines": 1, "total": 9}}, "the argument order"),
+        ("context.args == {}", "false", {"amount": 9}, "all arguments together"),
+    ],
+)  # fmt: skip
+def test_what_is_taken_whole_and_holds_something_without_a_type_is_doubt(
+    permitted: str, forbidden: str, arguments: dict[str, object], named: str, refund: Facts
+) -> None:
+    """Without that part it would be taken for something else: in objects, in sets, and in objects in sets."""
+    schema = build_schema([PolicyTool("payments.refund", NESTED)], models=[], agents=["triage"])
+    texts = [
+        PolicyText("may", 1, f"permit (principal, action, resource) when {{ {permitted} }};"),
+        PolicyText("not", 1, f"forbid (principal, action, resource) when {{ {forbidden} }};"),
+    ]
+    compiled = compile_policies(texts, schema)
+
+    decision = decide(compiled, replace(refund, arguments=arguments))
+
+    assert decision.effect is Effect.DENY
+    assert f"Policies read {named}, part of which has no type" in decision.reasons[0]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"lines": [{"sku": "a"}], "amount": 9}, {"lines": [{"sku": "a", "total": None}, {"sku": "b"}], "extra": {"x": 1}},
+     {"lines": [{"sku": "a"}], "order": {"lines": 1, "total": 9}}],
+)  # fmt: skip
+def test_what_no_policy_takes_whole_is_no_doubt(arguments: dict[str, object], refund: Facts) -> None:
+    schema = build_schema([PolicyTool("payments.refund", NESTED)], models=[], agents=["triage"])
+    source = (
+        f"permit (principal, action, resource) when {{ context.args.lines.contains({SKU}) &&"
+        " (!(context.args has order) || context.args.order.lines == 1) };"
+    )
+    decision = decide(compile_policies([PolicyText("may", 1, source)], schema), replace(refund, arguments=arguments))
+    assert decision.effect is Effect.ALLOW, decision.reasons
+
+
 def test_a_logged_policy_is_reported_and_not_obeyed(says: Says, refund: Facts, desk: tuple[str, ...]) -> None:
     decision = says(refund, *desk, logged=["forbid (principal, action, resource);"])
 

@@ -57,7 +57,6 @@ def bodies(world: World) -> dict[str, Any]:
         },
         "language_models_set_price": {"currency": "EUR", "input_per_million": 1, "output_per_million": 1},
         "organisation_leave": {"sure": True},
-        "people_create": {"email": f"new-{uuid7()}@example.org", "name": "New"},
         "people_offboard": {"reason": "A new job."},
         "people_suspend": {"reason": "Away."},
         "policies_create": {"slug": "more", "name": "More", "source": "permit (principal, action, resource);"},
