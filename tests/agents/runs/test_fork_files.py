@@ -9,6 +9,7 @@ from agents.runs import files
 from agents.runs.models import Run, RunState, Session
 from agents.runs.services import start_run
 from agents.runs.sessions import save_artifact
+from agents.runs.traces import compare
 from tests.agents.runs.test_fork import fork
 from tests.agents.runs.test_replay import replayed
 
@@ -87,3 +88,22 @@ def test_a_later_turn_begins_with_what_former_ones_saved(house: Any, saved: Run,
 
 def test_a_replay_begins_with_none_of_them(house: Any, saved: Run) -> None:
     assert files_of(house, replayed(house, saved)) == {}
+
+
+@pytest.mark.parametrize("text", ["first", "other"])
+def test_a_file_that_is_saved_again_is_compared_by_its_content(
+    house: Any, say: Any, call: Any, equip: Any, text: str
+) -> None:
+    equip(house, "remit.save_file")
+    house.model.answers["worker"] = [call("remit.save_file", name="a.txt", text="first"), say("Done.")]
+    run = house.run(house.start())
+    house.model.answers["worker"] = [call("remit.save_file", name="a.txt", text=text), say("Done.")]
+    made = house.run(fork(house, run, 0))
+    with house.in_tenant():
+        told = compare(*Run.objects.select_related("version").filter(pk__in=[run.pk, made.pk]).order_by("id"))
+    saved = told.pairs[1]
+    assert saved.one is not None
+    assert saved.other is not None
+    assert saved.one.output["file"] != saved.other.output["file"]
+    assert told.is_same == (text == "first")
+    assert ("output" in saved.differs) == (text != "first")
