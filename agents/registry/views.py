@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django import forms
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from agents.catalogue.models import LanguageModel
 from agents.registry.forms import AgentForm, VersionForm
@@ -63,7 +63,7 @@ class Agents(Page):
     place = "agents"
     template = "agents/agents.html"
 
-    def get(self, request: HttpRequest) -> HttpResponse:
+    def get(self, request: HttpRequest) -> HttpResponseBase:
         """The registry."""
         view, words = request.GET.get("view", ""), request.GET.get("q", "")
         rows = self.permitted(Agent.objects.select_related("team", "sponsor", "serving__language_model"))

@@ -5,10 +5,9 @@ fork, from the beginning on: to people, and to the model. One that a shared wait
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
-from agents.runs.builtins.events import EXPECT, PATIENCE, WAIT, address_of, name_of, new_callback
+from agents.runs.builtins.events import EXPECT, WAIT, address_of, name_of, new_callback, until_of
 from agents.runs.models import Run, Step, StepKind, StepState
 from foundation.actors import Actor
 from foundation.audit.record import entry, record
@@ -21,7 +20,7 @@ def open_anew(actor: Actor, made: Run, shared: Sequence[Step]) -> dict[str, Any]
     """Open an address for each that the shared steps still wait for; the outputs of these steps, by their numbers."""
     outputs = {}
     for step in _untaken(shared):
-        until = min(database_now() + timedelta(seconds=step.input.get("patience", PATIENCE)), made.deadline)
+        until = until_of(made, step.input, database_now())
         callback = new_callback(made, step.number, name_of(step.input), until)
         callback.save(force_insert=True)
         record(

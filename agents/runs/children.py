@@ -152,10 +152,9 @@ def cancel_below(cursor: Cursor, run: UUID) -> list[UUID]:
     return [row[0] for row in cursor.fetchall()]
 
 
-def why_cancelled(run: Run) -> str:
+def why_cancelled(run: UUID) -> str:
     """Why a run is cancelled, in a sentence: the run above it has ended, or somebody has said so."""
-    rows = Run.objects.using(ENGINE).filter(children=run.pk, state__in=ENDED)
-    above = rows.only("state").first() if run.parent_id is not None else None
+    above = Run.objects.using(ENGINE).filter(children=run, state__in=ENDED).only("state").first()
     release_connection()
     if above is None:
         return "Somebody cancelled the run; the record says who."

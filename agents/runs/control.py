@@ -132,7 +132,7 @@ def retry_run(*, actor: Actor, run: Run, step: int, reason: str = "") -> Run:
     if not 1 <= step <= len(journal) + 1:
         raise InvalidError(f"Retry from a step between 1 and {len(journal) + 1}.", field="step")
     _refuse_unfinished(journal[: step - 1], "retried")
-    refuse_done(run, journal[step - 1 :])
+    refuse_done(run, step)
     made = make_run(
         run, journal[: step - 1], relation=Relation.FORK, step=step - 1, version=run.version, input=None,
         chain=run.chain, requester=run.requester_id, source=_RETRY, title=f"retry from step {step}",

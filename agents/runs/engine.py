@@ -4,6 +4,7 @@ The outcome of one step and the intent of the next share a commit; an intent is 
 It never enqueues: it returns the runs whose bell is to be rung after the commit.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -23,7 +24,7 @@ from agents.runs.children import outcomes_of, wake_if_ended, why_cancelled
 from agents.runs.claims import Change, Lease, StaleLeaseError
 from agents.runs.committer import committer
 from agents.runs.faults import give_up, set_back
-from agents.runs.journal import StepOutcome, repeat_step
+from agents.runs.journal import DATABASE_AWAY, StepOutcome, repeat_step
 from agents.runs.leases import keeper
 from agents.runs.limits import beyond_limit
 from agents.runs.models import RunState, Step, StepKind, StepState, Wait
@@ -36,6 +37,7 @@ from agents.tools.port import ToolEffect
 
 log = structlog.get_logger(__name__)
 
+_AGAIN = 0.5  # seconds until the database is asked once more
 # There is no journal yet in which it could wait.
 _STARTS = "the start of a run waits for nobody: let the policy ask about what the run does."
 
@@ -72,14 +74,19 @@ def work_on(taken: Taken, takes_more: Callable[[], bool] = lambda: False) -> tup
 
 
 def _unless_stale(lease: Lease, end: Callable[[], list[UUID]]) -> list[UUID]:
-    try:
-        return end()
-    except StaleLeaseError:
-        return []
-    except Exception:
-        # Without the database, say: the lease runs out by itself, and the tick finds the run.
-        log.exception("run not let go of", run=str(lease.run))
-        return []
+    """Let go of a run that is still ours; where the database is away, as soon as it is back, or the process ends."""
+    while True:
+        try:
+            return end()
+        except StaleLeaseError:
+            return []
+        except Exception as error:
+            if isinstance(error, DATABASE_AWAY) and not keeper.is_draining:
+                time.sleep(_AGAIN)
+                continue
+            # The lease runs out by itself, and the tick finds the run.
+            log.exception("run not let go of", run=str(lease.run))
+            return []
 
 
 class _Advance(Repeating):
@@ -136,7 +143,7 @@ class _Advance(Repeating):
     def _ending(self, move: Move) -> tuple[RunState, str, Any] | None:
         work = self.work
         if work.run.cancel_requested:
-            return RunState.CANCELLED, why_cancelled(work.run), None
+            return RunState.CANCELLED, why_cancelled(work.run.id), None
         if work.is_late and not (isinstance(move, Await) and move.step.state == StepState.UNKNOWN):
             return RunState.EXPIRED, "The run passed its time limit.", None
         over = work.player.end(work.steps, move) if work.player is not None else None

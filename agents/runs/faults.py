@@ -11,7 +11,7 @@ from uuid import UUID
 from django.conf import settings
 
 from agents.gate import NoGateError, Settlement, get_gate
-from agents.runs.children import cancel_below, void_waits, wake_above
+from agents.runs.children import cancel_below, void_waits, wake_above, why_cancelled
 from agents.runs.claims import Change, Lease, StaleLeaseError, hold
 from agents.runs.clock import clock
 from agents.runs.commits import outcome_entry, outcome_event
@@ -49,7 +49,7 @@ def set_back(lease: Lease, error: Exception) -> list[UUID]:
 
 
 def give_up(lease: Lease, why: str) -> list[UUID]:
-    """End the run as failed; the runs to wake. Raises StaleLeaseError."""
+    """End the run as failed, or as cancelled if a person asked for that; the runs to wake. Raises StaleLeaseError."""
     with engine_transaction() as cursor:
         return _give_up(cursor, lease, why)
 
@@ -72,18 +72,32 @@ def _give_up(cursor: Cursor, lease: Lease, why: str) -> list[UUID]:
     steps = list(rows.defer(*_BODIES).order_by("number"))
     outcomes = _outcomes(cursor, lease, steps)
     told = [outcome_event(step, outcome) for step, outcome in zip(steps, outcomes, strict=True)]
-    told.append(("run.failed", {"state": "failed", "reason": why}))
     void_waits(cursor, lease.run)
     woken = wake_above(cursor, lease.run)
-    change = Change(state=RunState.FAILED, failure=why)
+    state = RunState.FAILED
+    if _is_cancelled(cursor, lease):
+        state, why = RunState.CANCELLED, f"{why_cancelled(lease.run)} {why}"
+    told.append((f"run.{state.value}", {"state": state.value, "reason": why}))
+    change = Change(state=state, failure=why)
     cost = sum(outcome.cost for outcome in outcomes)
     last = hold(cursor, lease, settings.RUN_LEASE_SECONDS, change, events=len(told), cost=cost)
     add_events(cursor, lease, last, told)
     for outcome in outcomes:
         finish_step(cursor, lease, outcome)
     woken += cancel_below(cursor, lease.run)
-    record(*_entries(lease, steps, outcomes, why), cursor=cursor)
+    record(*_entries(lease, steps, outcomes, state, why), cursor=cursor)
     return woken
+
+
+def _is_cancelled(cursor: Cursor, lease: Lease) -> bool:
+    """Whether a person asked for the run's end. Nobody does from now on: its row is locked."""
+    cursor.execute(
+        "SELECT cancel_requested FROM runs_run WHERE id = %s AND fence = %s FOR UPDATE", (lease.run, lease.fence)
+    )
+    row = cursor.fetchone()
+    if row is None:
+        raise StaleLeaseError(lease.run)
+    return bool(row[0])
 
 
 def last_word(kind: str, effect: str, former: str, *, undone: bool = False) -> tuple[StepState, str]:
@@ -131,11 +145,15 @@ def _book(cursor: Cursor, lease: Lease, steps: Sequence[Step]) -> list[int]:
     return [next(booked) if step.decision_id is not None else 0 for step in steps]
 
 
-def _entries(lease: Lease, steps: Sequence[Step], outcomes: Sequence[StepOutcome], why: str) -> list[Entry]:
+def _entries(
+    lease: Lease, steps: Sequence[Step], outcomes: Sequence[StepOutcome], state: RunState, why: str
+) -> list[Entry]:
     actor = replace(system_actor("engine", lease.organisation), run=lease.run)
     told = [
         outcome_entry(actor, step, outcome) for step, outcome in zip(steps, outcomes, strict=True)
         if step.kind != StepKind.DECISION_WAIT
     ]  # fmt: skip
-    end = entry(actor, "run.failed", target_kind="run", target_id=lease.run, reason=why, outcome="failed")
+    end = entry(
+        actor, f"run.{state.value}", target_kind="run", target_id=lease.run, reason=why, outcome="failed"
+    )  # fmt: skip
     return [*told, end]

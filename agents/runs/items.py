@@ -12,7 +12,7 @@ from agents.runs.past import turns_of
 from agents.runs.window import CALLS, bound_of, is_compaction
 
 _ASKED = 0  # the step of a run's input
-_RUNS = 100  # whose steps are read together
+_RUNS, _STEPS = 100, 50  # that are read together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,19 +50,42 @@ class Item:
         return bound_of(self.content)
 
 
-def items_of(session: Session) -> list[Item]:
-    """All items of a session, in order; a query for so many runs, however many steps they have."""
-    runs = turns_of(session.pk)
-    return [item for start in range(0, len(runs), _RUNS) for item in _of_runs(runs[start : start + _RUNS])]
+def items_of(session: Session) -> Iterator[list[Item]]:
+    """All items of a session, in order, part by part: of each so many steps, so that no more is in memory at once."""
+    for runs, steps in _parts(turns_of(session.pk, light=True)):
+        yield list(_of_runs(runs, steps))
 
 
-def _of_runs(runs: Sequence[Run]) -> Iterator[Item]:
-    found = defaultdict[UUID, list[Item]](list)
-    steps = Step.objects.filter(run_id__in=[run.pk for run in runs]).order_by("run_id", "number")
-    for step in steps.iterator(chunk_size=100):
-        found[step.run_id] += _of_step(step)
+def _parts(runs: Sequence[Run]) -> Iterator[tuple[list[Run], range | None]]:
+    """Runs that are read together, with all their steps; or one with many, and which of them."""
+    part: list[Run] = []
     for run in runs:
-        yield from (_input_of(run), *found[run.pk])
+        if part and (len(part) == _RUNS or sum(one.steps_written for one in part) + run.steps_written > _STEPS):
+            yield part, None
+            part = []
+        if run.steps_written > _STEPS:
+            firsts = range(_ASKED, run.steps_written + 1, _STEPS)
+            yield from (([run], range(first, first + _STEPS)) for first in firsts)
+        else:
+            part.append(run)
+    if part:
+        yield part, None
+
+
+def _of_runs(runs: Sequence[Run], wanted: range | None) -> Iterator[Item]:
+    found = defaultdict[UUID, list[Item]](list)
+    keys = [run.pk for run in runs]
+    steps = Step.objects.filter(run_id__in=keys)
+    if wanted is not None:
+        steps = steps.filter(number__gte=wanted.start, number__lt=wanted.stop)
+    for step in steps.order_by("run_id", "number"):
+        found[step.run_id] += _of_step(step)
+    begins = wanted is None or wanted.start == _ASKED
+    asked = Run.objects.only("input", "input_label", "created_at").in_bulk(keys if begins else [])
+    for run in runs:
+        if run.pk in asked:
+            yield _input_of(asked[run.pk])
+        yield from found[run.pk]
 
 
 def items_after(session: Session, after: str, limit: int) -> tuple[list[Item], str]:

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, StreamingHttpResponse
 
 from agents.registry.models import Agent, AgentState, AgentVersion
 from agents.runs.bodies import require_turns
@@ -139,11 +139,12 @@ class Export(Page):
 
     permission = Permission.AUDIT_READ_BODIES
 
-    def get(self, request: HttpRequest, session_id: UUID) -> HttpResponse:  # noqa: ARG002 - Django's signature
-        """The document."""
+    def get(self, _request: HttpRequest, session_id: UUID) -> StreamingHttpResponse:
+        """The document, made while it is sent."""
         session = self.found(Session.objects.all(), pk=session_id)
         require_turns(self.actor, session)
-        document = export_session(actor=self.actor, session=session)
-        answer = JsonResponse(document, json_dumps_params={"indent": 2, "ensure_ascii": False})
-        answer.headers["Content-Disposition"] = f'attachment; filename="session-{session.id}.json"'
-        return answer
+        disposition = f'attachment; filename="session-{session.id}.json"'
+        return StreamingHttpResponse(
+            export_session(actor=self.actor, session=session), content_type="application/json",
+            headers={"Content-Disposition": disposition},
+        )  # fmt: skip

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, Exists, Max, OuterRef, Q
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from agents.runs.bodies import read_session
 from agents.runs.files import newest
@@ -38,7 +38,7 @@ class Sessions(Page):
     place = "runs"
     template = "agents/sessions.html"
 
-    def get(self, request: HttpRequest) -> HttpResponse:
+    def get(self, request: HttpRequest) -> HttpResponseBase:
         """The newest first."""
         runs = self.permitted(Run.objects.all())
         rows = narrowed(request, self.permitted(Session.objects.listed()), runs)

@@ -1,5 +1,6 @@
 """Verbs on sessions: opened, moved to another version, closed; their memory, their files, their export."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.db import connection, transaction
@@ -9,7 +10,6 @@ from agents.labels import Integrity, Label, join
 from agents.registry.models import Agent, AgentState, AgentVersion
 from agents.runs import files, memory
 from agents.runs.export import exported
-from agents.runs.items import Item, items_of
 from agents.runs.models import ENDED, Artifact, Run, Session, SessionState
 from foundation.actors import Actor
 from foundation.audit.plain import plain_text
@@ -18,7 +18,7 @@ from foundation.errors import ConflictError, InvalidError
 from foundation.inputs import checked_json, checked_optional, refuse_agent
 
 __all__ = [
-    "Item", "close_session", "export_session", "forget_memory", "items_of", "move_session", "open_session",
+    "close_session", "export_session", "forget_memory", "move_session", "open_session",
     "read_artifact", "save_artifact", "set_memory",
 ]  # fmt: skip
 
@@ -133,11 +133,10 @@ def read_artifact(*, actor: Actor, artifact: Artifact) -> bytes:
 
 
 @transaction.atomic
-def export_session(*, actor: Actor, session: Session) -> dict[str, Any]:
-    """All of a session as one JSON document, files by their digests; that it was read is recorded."""
-    document = exported(session)
-    record(_about(actor, "session.export", session, items=len(document["items"])))
-    return document
+def export_session(*, actor: Actor, session: Session) -> Iterator[str]:
+    """All of a session as the pieces of one JSON document, files by their digests; that it is read is recorded."""
+    record(_about(actor, "session.export", session, runs=Run.objects.filter(session=session).count()))
+    return exported(session)
 
 
 def _open(session: Session) -> Session:

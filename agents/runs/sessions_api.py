@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.http import StreamingHttpResponse
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
@@ -170,11 +171,12 @@ class SessionEndpoints(BodyEndpoints, Read):
         return save_artifact(actor=self.actor, session=self.get_object(), **values)
 
     @verb("get", "export", "Export a session", Permission.AUDIT_READ_BODIES, answer=ExportShape)
-    def export(self, _values: Any) -> dict[str, Any]:
-        """The record tells that it was read."""
+    def export(self, _values: Any) -> StreamingHttpResponse:
+        """Made while it is sent: what has no closing bracket was broken off. The record tells that it was read."""
         session: Session = self.get_object()
         require_turns(self.actor, session)
-        return export_session(actor=self.actor, session=session)
+        pieces = export_session(actor=self.actor, session=session)
+        return StreamingHttpResponse(pieces, content_type="application/json")
 
     @verb("post", "move", "Move a session to another version", Permission.AGENT_MANAGE, body=MoveSession)
     def move(self, values: Any) -> Session:

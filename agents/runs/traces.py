@@ -2,23 +2,27 @@
 
 The trace of a run is its input, the content hash of its version, and of each step: kind, name, state, the arguments of
 a call, what came of it (output, or the error that the model is told), the gate's effect and the label. Left out is
-whatever differs between two runs that did the same: ids, times, cost, tokens, keys, decisions' ids; attempts at a model
-that were followed by another, and questions to people that were asked anew: of a call that is done again, the last one
-stands before it. A call's id counts as its place in the run.
+whatever differs between two runs that did the same: ids (also of files and addresses), times, cost, tokens, keys,
+decisions' ids; attempts at a model that were followed by another, and questions to people that were asked anew: of a
+call that is done again, the last one stands before it. A call's id counts as its place in the run.
 `trace_hash` is SHA-256 over the RFC 8785 canonical JSON of the trace.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import zip_longest
 from typing import Any
 
+from agents.runs.builtins.events import EXPECT
+from agents.runs.builtins.filing import SaveFile
 from agents.runs.models import Run, Step, StepKind, StepState
 from agents.runs.window import is_lost_compaction
 from foundation.audit.plain import plain
 from foundation.digests import digest_of
 
+# What our own tools answer that belongs to one run only; of a file there is its digest.
+_ITS_OWN: Mapping[str, Set[str]] = {SaveFile.name: {"file"}, EXPECT: {"address", "until"}}
 CALLS = frozenset({StepKind.TOOL_CALL, StepKind.DELEGATION})
 _NOTICEABLE = 0.1  # seconds by which two durations differ before it is worth a word
 
@@ -87,6 +91,8 @@ def _traced(step: Step, places: dict[str, int]) -> dict[str, Any]:
     output = step.output
     if step.kind == StepKind.MODEL_CALL and isinstance(output, Mapping):
         output = [_placed(item, places) for item in output.get("items", [])]
+    elif step.name in _ITS_OWN and isinstance(output, Mapping):
+        output = {name: value for name, value in output.items() if name not in _ITS_OWN[step.name]}
     return {
         "kind": step.kind,
         "name": step.name,

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponseBase
 
 from agents.registry.models import Agent, AgentState
 from agents.runs.forms import ResolveForm, StartForm
@@ -59,7 +59,7 @@ class Runs(Page):
     place = "runs"
     template = "agents/runs.html"
 
-    def get(self, request: HttpRequest) -> HttpResponse:
+    def get(self, request: HttpRequest) -> HttpResponseBase:
         """The newest first."""
         rows = narrowed(request, self.permitted(Run.objects.listed().select_related("requester")))
         if (file := exported(request, rows, COLUMNS, "runs")) is not None:

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from agents.runs.bodies import read_run
 from agents.runs.inbox import own_questions, questions
@@ -39,7 +39,7 @@ class Approvals(Page):
     place = "approvals"
     template = "governance/approvals.html"
 
-    def get(self, request: HttpRequest) -> HttpResponse:
+    def get(self, request: HttpRequest) -> HttpResponseBase:
         """The queue, or what became of earlier asks."""
         state = request.GET.get("state", "")
         rows = _narrowed(request, visible_requests(self.actor))

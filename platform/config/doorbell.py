@@ -30,6 +30,8 @@ task_acks_late = True
 task_reject_on_worker_lost = True
 worker_prefetch_multiplier = 1
 worker_consumer = "config.consuming:PatientConsumer"
+# How often, in seconds, a worker's clock looks whether it is to end: without an answer of it the worker does not.
+worker_timer_precision = 0.1
 worker_enable_remote_control = False
 worker_send_task_events = False
 worker_hijack_root_logger = False

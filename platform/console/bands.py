@@ -10,7 +10,18 @@ from django.db.models.functions import Now
 
 from agents.runs.bodies import Reading
 from agents.runs.builtins.events import address_of
-from agents.runs.models import ENDED, Callback, InputRequest, InputState, Run, RunState, Wait
+from agents.runs.models import (
+    ENDED,
+    Callback,
+    InputRequest,
+    InputState,
+    Run,
+    RunState,
+    Step,
+    StepKind,
+    StepState,
+    Wait,
+)  # fmt: skip
 from foundation.access.roles import Permission
 from foundation.actors import Actor
 from foundation.web.components.quantities import money, written
@@ -56,6 +67,7 @@ def bands_of(actor: Actor, runs: Iterable[Run], page: Run, readings: Mapping[UUI
     on = {run.waits_on for run in waiting if run.waits_on}
     found = [*_questions(actor, waiting, on, readings), *_callbacks(actor, going, on, page)]
     found += [*_budgets(actor, waiting, on, page), *_moments(waiting, page), *_people(waiting, page), *_pauses(page)]
+    found += _hidden(waiting, {run.id for run in going}, page)
     if not found and page.state == RunState.WAITING and page.waits_for == Wait.CHILD:
         found.append(
             Band(
@@ -65,6 +77,20 @@ def bands_of(actor: Actor, runs: Iterable[Run], page: Run, readings: Mapping[UUI
             )
         )
     return found
+
+
+def _hidden(waiting: list[Run], shown: set[UUID], page: Run) -> Iterator[Band]:
+    """Those that wait for a run below them which the actor may not see, and which may wait for people."""
+    above = {run.id: run for run in waiting if run.waits_for == Wait.CHILD}
+    if not above:
+        return
+    awaited = Step.objects.filter(run_id__in=above, kind=StepKind.DELEGATION, state=StepState.WAITING)
+    hidden = Run.objects.filter(id__in=awaited.values("child_id")).exclude(state__in=ENDED).exclude(id__in=shown)
+    for run in sorted(set(hidden.values_list("parent_id", flat=True))):
+        yield Band(
+            key="waiting.child", title=_of(above[run], page, "It waits for a run that you may not see"),
+            text="What that one waits for, if anything, is told to those who may see it.",
+        )  # fmt: skip
 
 
 def _questions(actor: Actor, waiting: list[Run], on: set[UUID], readings: Mapping[UUID, Reading]) -> Iterator[Band]:

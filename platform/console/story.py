@@ -1,13 +1,18 @@
-"""A run with all that it delegated, as one tree of steps in the order in which they were written."""
+"""A run with all that it delegated, as one tree of steps in the order in which they were written.
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+The tree is read without what was said and done, however much that is; of what is drawn the beginnings are read.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.utils import timezone
 
+from agents.registry.models import LARGE_IN_VERSIONS
 from agents.runs.bodies import Reading, read_runs
 from agents.runs.models import Run, RunState, Step
 from agents.runs.shown import kind_of, name_of, state_of
@@ -22,6 +27,18 @@ MOST_STEPS = 5_000
 LONGEST_NOTE = 60
 PROBLEMS = frozenset({"failed", "denied", "refused", "unknown"})
 SHARES = {"model": "Models", "tool": "Tools", "wait": "Waiting for people", "guard": "Waiting"}
+_LARGE = ("input", "output", "error", "label", "provenance", "usage")
+# What a call is about: its first text, or else its first number; never the insides of a list or an object.
+_FIRST = """
+SELECT s.run_id, s.number, left((
+    SELECT value #>> '{}' FROM jsonb_each(s.input) WITH ORDINALITY AS one(name, value, place)
+    WHERE jsonb_typeof(value) IN ('string', 'number', 'boolean')
+    ORDER BY jsonb_typeof(value) <> 'string', place LIMIT 1
+), %(longest)s)
+FROM runs_step s JOIN unnest(%(runs)s::uuid[], %(numbers)s::int[]) AS wanted(run, number)
+    ON s.run_id = wanted.run AND s.number = wanted.number
+WHERE jsonb_typeof(s.input) = 'object'
+"""
 GOING_ON = frozenset({RunState.QUEUED, RunState.RUNNING, RunState.WAITING})
 
 
@@ -64,14 +81,18 @@ class Told:
 
     @property
     def note(self) -> str:
-        """What it is about, short: the beginning of the first argument, for whoever may read it."""
+        """What it is about, short, without anything that was said: `Story.noted` has that."""
         again = f" · attempt {self.step.attempt}" if self.step.attempt > 1 else ""
         if self.child is not None:
             return f"sub-agent · v{self.child.version.number}{again}"
         if self.kind == "model":
             return f"{self.step.name}{again}"
-        first = _first(self.step.input) if self.reading.is_auditor else ""
-        return f"{first[:LONGEST_NOTE]}{again}".removeprefix(" · ")
+        return again.removeprefix(" · ")
+
+    @property
+    def is_noted(self) -> bool:
+        """Whether the beginning of its first argument says what it is about, to whoever may read it."""
+        return self.child is None and self.kind != "model" and self.reading.is_auditor
 
 
 class Story:
@@ -80,9 +101,10 @@ class Story:
     def __init__(self, actor: Actor, run: Run) -> None:
         self.run = run
         rows = Run.objects.all().permitted(actor, Permission.RUN_VIEW).filter(root_id=run.root_id)
+        rows = rows.defer("input", "output", "input_label", *(f"version__{one}" for one in LARGE_IN_VERSIONS))
         self._runs = {row.id: row for row in rows.select_related("agent", "version")}
         self._steps: dict[UUID, list[Step]] = {}
-        steps = Step.objects.filter(run_id__in=list(self._runs)).defer("output", "label", "provenance")
+        steps = Step.objects.filter(run_id__in=list(self._runs)).defer(*_LARGE)
         for step in steps.order_by("run_id", "number")[:MOST_STEPS]:
             self._steps.setdefault(step.run_id, []).append(step)
         self.readings = read_runs(actor, list(self._shown(run.id)), Permission.RUN_CONTROL)
@@ -139,6 +161,18 @@ class Story:
         own = Span(0, _second(run.ended_at, zero), 0, run.agent.name, "agent", run.state, run.title, "")
         return [own, *(self._span(one, zero) for one in self.told if _is_kept(one, kind))]
 
+    def noted(self, spans: Sequence[Span]) -> list[Span]:
+        """The spans that are drawn, each with the beginning of what it is about: one query, however many they are."""
+        told = {one.key: one.step for one in self.told if one.is_noted}
+        shown = {span.key: told[span.key] for span in spans if span.key in told and span.holds == 1}
+        first = _beginnings(shown.values())
+        return [replace(span, note=_note(first.get(shown[span.key].pk), span.note)) if span.key in shown else span
+                for span in spans]  # fmt: skip
+
+    def note_of(self, told: Told) -> str:
+        """The same of one step."""
+        return _note(_beginnings([told.step]).get(told.step.pk), told.note) if told.is_noted else told.note
+
     def _span(self, one: Told, zero: datetime) -> Span:
         start = _second(one.step.started_at, zero) or 0.0
         end = _second(one.step.ended_at, zero)
@@ -168,10 +202,22 @@ class Story:
         return next((one for one in self.told if one.key == key), None)
 
 
-def _first(arguments: Mapping[str, Any]) -> str:
-    """What a call is about: its first text, or else its first number; never the insides of a list or an object."""
-    plain = [value for value in arguments.values() if isinstance(value, (str, int, float))]
-    return next((str(value) for value in [*(one for one in plain if isinstance(one, str)), *plain]), "")
+def _note(first: str | None, note: str) -> str:
+    return " · ".join(one for one in (first, note) if one)
+
+
+def _beginnings(steps: Collection[Step]) -> dict[tuple[UUID, int], str | None]:
+    """The beginning of the first argument of each, by its key; None where there is none."""
+    if not steps:
+        return {}
+    given: dict[str, Any] = {
+        "runs": [one.run_id for one in steps],
+        "numbers": [one.number for one in steps],
+        "longest": LONGEST_NOTE,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_FIRST, given)
+        return {(run, number): text for run, number, text in cursor.fetchall()}
 
 
 def _is_kept(one: Told, kind: str) -> bool:

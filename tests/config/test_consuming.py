@@ -2,13 +2,17 @@
 own consumer gives up.
 """
 
+import threading
+import time
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from celery.concurrency.thread import TaskPool
 from celery.exceptions import WorkerShutdown
+from celery.utils.timer2 import Timer
 from celery.worker.consumer import Consumer
+from kombu import Connection
 from kombu.exceptions import OperationalError
 from kombu.utils.imports import symbol_by_name
 from psycopg.errors import IdleInTransactionSessionTimeout
@@ -62,3 +66,27 @@ def test_celerys_own_would_not(error: Exception) -> None:
 
 def test_it_is_the_one_that_workers_have() -> None:
     assert symbol_by_name(app.conf.worker_consumer) is PatientConsumer
+
+
+def test_it_sees_soon_that_it_is_to_end() -> None:
+    """Celery looks between two turns of listening only, and gives each of them two seconds."""
+    worker = SimpleNamespace(use_eventloop=False, semaphore=None)
+    consumer = PatientConsumer(lambda *_: None, app=app, hostname="one", pool=TaskPool(1, app=app), controller=worker)
+    with Connection("memory://") as connection, connection.SimpleQueue("silent") as queue:
+        queue.consumer.consume()
+        consumer.connection = connection
+        consumer.task_consumer = consumer.qos = None
+        heard, began = consumer.loop_args()[1], time.monotonic()
+        with pytest.raises(TimeoutError):
+            heard.drain_events(timeout=2.0)
+    assert time.monotonic() - began < 1.5
+
+
+def test_nor_does_its_clock_keep_it() -> None:
+    sleeps = threading.Event()
+    clock = Timer(max_interval=app.conf.worker_timer_precision, on_tick=lambda _: sleeps.set())
+    clock.call_after(60, print)
+    assert sleeps.wait(10)
+    began = time.monotonic()
+    clock.stop()
+    assert time.monotonic() - began < 0.7

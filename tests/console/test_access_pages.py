@@ -66,7 +66,7 @@ def test_a_review_from_opening_to_export(world: World, visit: Visit):
     with tenant(world.organisation.id):
         assert not Grant.objects.filter(pk=item.grant).exists()
     assert visit(f"{place}close/", form={}).status_code == 303
-    sheet = visit(f"{place}?format=csv").content.decode()
+    sheet = visit(f"{place}?format=csv").getvalue().decode()
     assert "revoked" in sheet
     assert visit(f"{place}?format=jsonl")["Content-Type"] == "application/jsonl"
 

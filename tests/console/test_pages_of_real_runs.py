@@ -14,7 +14,7 @@ from agents.runs.models import InputRequest, Run
 from foundation.access.services import grant
 from foundation.actors import shell_actor
 from foundation.identity.models import Principal
-from foundation.identity.services import create_api_key
+from foundation.identity.services import create_api_key, create_service
 from foundation.organisations.models import GrantTarget
 
 FORM = {"type": "object", "properties": {"right": {"type": "boolean"}}, "required": ["right"]}
@@ -30,10 +30,9 @@ def look(house: Any) -> Callable[..., str]:
         for role in ("operator", "auditor"):
             grant(actor=shell, principal=owner, role=role, target=root)
         key = create_api_key(actor=shell, principal=owner, name="console")[1]
-    headers = {"Authorization": f"Bearer {key}"}
 
-    def ask(path: str, form: dict[str, Any] | None = None) -> str:
-        client = Client()
+    def ask(path: str, form: dict[str, Any] | None = None, key: str = key) -> str:
+        client, headers = Client(), {"Authorization": f"Bearer {key}"}
         answer: Any = client.get(path, headers=headers)
         if form is not None:
             answer = client.post(path, form, headers=headers)
@@ -144,3 +143,29 @@ def test_what_a_child_waits_for_people_for_stands_on_its_parents_page(
     assert told in page
     assert f'href="/runs/{child.id}/"' in page
     assert "It goes on by itself" not in page
+
+
+def test_a_child_that_the_reader_may_not_see_does_not_go_on_by_itself(
+    house: Any, call: Any, add_agent: Any, look: Any
+) -> None:
+    """Whoever sees the parent's agent only is told that there is something, and not what."""
+    add_agent("second", [])
+    equip(house, delegates=("second",))
+    house.model.answers = {"worker": [call("delegate.second", task="one")]}
+    run = house.start()
+    advance(run.id)
+    hidden = "It waits for a run that you may not see"
+    assert hidden not in look(f"/runs/{run.id}/")
+    with house.in_tenant():
+        child = Run.objects.select_related("agent").get(parent=run)
+        Run.objects.filter(pk=child.pk).update(state="waiting", waits_for="approval", waits_on=None)
+        shell = shell_actor(house.organisation.id)
+        reader = create_service(actor=shell, organisation=house.organisation, name="reader")
+        grant(actor=shell, principal=reader, role="viewer", target=GrantTarget.objects.get(pk=house.agent.target_id))
+        key = create_api_key(actor=shell, principal=reader, name="reader")[1]
+    page = look(f"/runs/{run.id}/", key=key)
+    assert hidden in page
+    assert "It goes on by itself" not in page
+    assert child.agent.name not in page
+    assert str(child.id) not in page
+    assert hidden not in look(f"/runs/{run.id}/")

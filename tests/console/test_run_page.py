@@ -7,6 +7,7 @@ from foundation.ids import uuid7
 from foundation.tenancy.context import tenant
 from tests.console.pages import Visit
 from tests.foundation.api.world import World
+from tests.workers import superuser
 
 HOSTILE = '<script>alert(1)</script><img src=x onerror=alert(1)><p hx-get="/stolen">'
 
@@ -109,3 +110,27 @@ def test_a_run_that_waits_for_money_says_whose_and_how_much_is_spent(world: Worl
     assert "Not enough money is left" in page
     assert "has spent or held" in page
     assert "100.00" in page
+
+
+def test_the_tree_is_drawn_without_what_was_said_and_done(world: World, visit: Visit):
+    """Of what is drawn, and nobody has chosen, no body is read: not even one that nobody can read."""
+    run = world.things["runs"]
+    with tenant(world.organisation.id):
+        organisation = Run.objects.get(pk=run).organisation_id
+    Step.objects.using("engine").create(
+        run_id=run, number=2, organisation_id=organisation, kind="tool_call", state="succeeded", name="papers.count",
+        input={"list": ["inner"], "number": 7, "what": "Geese on the pond"},
+    )  # fmt: skip
+    with superuser() as database:
+        database.execute(
+            "UPDATE runs_step SET input = jsonb_build_object('n', repeat('9', 5000)::numeric), "
+            "output = jsonb_build_object('n', repeat('9', 5000)::numeric) WHERE run_id = %s AND number = 1",
+            [run],
+        )
+    page = visit(f"/runs/{run}/?step=2", "auditor").content.decode()
+    assert page.count("Geese on the pond") == 3, "in the tree, in the inspector's head, in the call"
+    assert "9" * 60 in page
+    assert "9" * 61 not in page
+    page = visit(f"/runs/{run}/?step=2", "operator").content.decode()
+    assert "Geese" not in page
+    assert "999" not in page

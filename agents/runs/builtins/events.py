@@ -104,7 +104,7 @@ class WaitForEvent(_Event):
             return _wait(_open(cursor, work, step))
         callback.step = step.number
         if "patience" in step.input and callback.received_at is None:
-            callback.expires_at = _until(cursor, work, step)
+            callback.expires_at = until_of(work.run, step.input, now(cursor))
         callback.save(update_fields=["step", "expires_at"])
         return _standing(cursor, callback)
 
@@ -144,7 +144,7 @@ def name_of(arguments: Mapping[str, Any]) -> str:
 
 
 def _open(cursor: Cursor, work: "Work", step: "StepRow") -> Callback:
-    callback = new_callback(work.run, step.number, name_of(step.input), _until(cursor, work, step))
+    callback = new_callback(work.run, step.number, name_of(step.input), until_of(work.run, step.input, now(cursor)))
     callback.save(using=ENGINE, force_insert=True)
     record(
         entry(work.actor, "callback.open", target_kind="callback", target_id=callback.id, target_name=callback.name,
@@ -154,6 +154,6 @@ def _open(cursor: Cursor, work: "Work", step: "StepRow") -> Callback:
     return callback
 
 
-def _until(cursor: Cursor, work: "Work", step: "StepRow") -> datetime:
-    patience = timedelta(seconds=step.input.get("patience", PATIENCE))
-    return min(now(cursor) + patience, work.run.deadline)
+def until_of(run: Run, arguments: Mapping[str, Any], since: datetime) -> datetime:
+    """Until when an address of a run can be called, by the arguments of either tool."""
+    return min(since + timedelta(seconds=arguments.get("patience", PATIENCE)), run.deadline)

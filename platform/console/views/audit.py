@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import TruncHour
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 
 from foundation.access.guards import UnknownError, require
@@ -53,7 +53,7 @@ class AuditLog(Record):
 
     template = "console/audit.html"
 
-    def get(self, request: HttpRequest) -> HttpResponse:
+    def get(self, request: HttpRequest) -> HttpResponseBase:
         """The newest first."""
         rows = _narrowed(request, self.entries())
         if (file := exported(request, rows, COLUMNS, "record")) is not None:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django import forms
 from django.db.models import Count, Q
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 
 from foundation.access.guards import UnknownError
@@ -83,7 +83,7 @@ class ReviewPage(Page):
     place = "settings"
     template = "console/review.html"
 
-    def get(self, request: HttpRequest, review_id: UUID) -> HttpResponse:
+    def get(self, request: HttpRequest, review_id: UUID) -> HttpResponseBase:
         """What is open first."""
         review = self.found(REVIEWS, id=review_id)
         items = ReviewItem.objects.filter(review=review).select_related("principal", "target", "decided_by")

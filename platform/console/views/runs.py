@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.db.models import F
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
 from agents.runs.event_kinds import EVENT_KINDS
 from agents.runs.forms import ResolveEndedForm, ResolveForm
@@ -41,7 +42,7 @@ class RunPage(Page):
         known = Run.objects.select_related(
             "agent", "version__language_model__provider", "requester", "parent__agent", "former__agent", "session"
         )
-        run = self.found(known, pk=run_id)
+        run = self.found(known.defer("input", "output"), pk=run_id)
         story = Story(self.actor, run)
         kind, key = request.GET.get("kind", ""), request.GET.get("step", "")
         context = {
@@ -54,13 +55,14 @@ class RunPage(Page):
         rows = condense(story.spans(kind), MOST_ROWS, before=request.GET.get("before", ""), wanted=key)
         context |= {
             "story": story,
+            "seen": f"{timezone.now():%H:%M:%S} UTC",
             "is_part": request.GET.get("part") == "live",
             "event_kinds": " ".join(EVENT_KINDS),
             "bands": bands_of(self.actor, story.rows, run, story.readings),
             "around": around(self.actor, run),
             "trace": trace_of(run),
             "remit": remit_of(run, run.version, database_now()),
-            "plan": lay_out(rows, story.now),
+            "plan": lay_out(story.noted(rows), story.now),
             "kinds": _kinds(story),
             "asks": self._asks(story),
             "doubt": _doubt(story),
@@ -78,12 +80,14 @@ class RunPage(Page):
     def _inspected(self, story: Story, told: Told | None) -> dict[str, Any]:
         """The selected step with its bodies, which the tree does without."""
         if told is None:
-            run, reading = story.run, story.readings[story.run.id]
-            answer = run.output.get("text") or run.output if isinstance(run.output, dict) else run.output
-            return {"told": None, "selected": "", "came_in": reading.input(run.input), "answer": reading.answer(answer)}
+            reading = story.readings[story.run.id]
+            came_in, output = Run.objects.values_list("input", "output").get(pk=story.run.pk)
+            answer = output.get("text") or output if isinstance(output, dict) else output
+            return {"told": None, "selected": "", "came_in": reading.input(came_in), "answer": reading.answer(answer)}
         step = Step.objects.get(run_id=told.step.run_id, number=told.step.number)
         bodies = {"given": told.reading.payload(step.input), "error": told.reading.error(step)}
         bodies["gave"] = told.reading.payload(step.output)
+        bodies["note"] = story.note_of(told)
         return {"told": told, "step": step, "selected": told.key, "seconds": _seconds(step), "story": story, **bodies}
 
     def _asks(self, story: Story) -> list[Ask]:

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Literal
 
+from django.http import HttpResponseBase
 from rest_framework.decorators import action
-from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from foundation.access.roles import Permission
@@ -30,16 +30,16 @@ def operation(
     """Turn a method that takes the validated body and returns rows into an endpoint.
 
     The method gets the values of `body` (empty without one) and the rest of the address by name. It returns the row
-    to show, the rows of a list (`many`), nothing for 204, or a Response of its own.
+    to show, the rows of a list (`many`), nothing for 204, or a response of its own.
     """
 
     def decorate(method: Method) -> Any:
         @wraps(method)
-        def endpoint(self: Any, request: Any, **address: Any) -> Response:  # noqa: ARG001 - the view holds the request
+        def endpoint(self: Any, request: Any, **address: Any) -> Any:  # noqa: ARG001 - the view holds the request
             values = self.read(body) if body else {}
             names = {name: value for name, value in address.items() if name != "id"}
             result = self.carry_out(description, lambda: method(self, values, **names))
-            return result if isinstance(result, Response) else self.show(result, description)
+            return result if isinstance(result, HttpResponseBase) else self.show(result, description)
 
         description = Operation(summary, permission, body, answer, status, many, paging, shown_once, own_key)
         endpoint.operation = description  # type: ignore[attr-defined]  # read by `operation_of`

@@ -12,7 +12,7 @@ from foundation.identity.lookups import count_attempt, forget_attempts, return_a
 WINDOW = 15 * 60  # seconds
 PER_EMAIL = 10
 PER_ADDRESS = 60  # an office shares one address
-TOLD = 20  # refusals of one source in a window that the record tells one by one
+TOLD = 1_000  # refusals of one source in a window that the record tells one by one
 _NETWORK = 64  # bits: who has one address of IPv6 has so many more
 
 

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 from uuid import UUID
 
 from django.db import connections, transaction
 
 SETTING = "remit.organisation"
+
+_Part = TypeVar("_Part")
 
 
 @contextmanager
@@ -21,6 +24,16 @@ def tenant(organisation: UUID, using: str = "default") -> Iterator[None]:
         yield
         # After an error the rollback restores the setting by itself.
         enter(former, using)
+
+
+def read_in_parts(organisation: UUID, parts: Iterator[_Part]) -> Iterator[_Part]:
+    """What `parts` yields, each read in a transaction of its own: none stays open while somebody takes in the last."""
+    while True:
+        with tenant(organisation):
+            part = next(parts, None)
+        if part is None:
+            return
+        yield part
 
 
 def enter(organisation: UUID | None, using: str = "default") -> None:

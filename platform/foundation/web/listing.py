@@ -1,20 +1,27 @@
-"""Lists: pages by key, and the same rows as CSV or JSON lines."""
+"""Lists: pages by key, and the same rows as CSV or JSON lines.
+
+A file is made while it is sent. One that was broken off is no whole one: a file of lines says at its end that it is
+whole, and of either kind the transfer is broken off.
+"""
 
 import csv
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, StreamingHttpResponse
 
 from foundation.access.pages import first_rows
 from foundation.errors import InvalidError
+from foundation.tenancy.context import read_in_parts
+from foundation.web.pages import actor_of
 
 PAGE = 50
 MOST_EXPORTED = 10_000
+PART = 500  # rows that are read together
 FORMATS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
 
 Columns = Mapping[str, Callable[[Any], Any]]
@@ -46,27 +53,59 @@ def identifier_of(text: str) -> UUID:
         raise InvalidError(f"{text[:40]!r} is no id: copy it whole from the page that shows it.") from None
 
 
-def exported(request: HttpRequest, rows: QuerySet[Any], columns: Columns, name: str) -> HttpResponse | None:
+def exported(request: HttpRequest, rows: QuerySet[Any], columns: Columns, name: str) -> StreamingHttpResponse | None:
     """The rows of this view as a file, if `?format=` asks for one: all pages, at most 10,000 rows."""
-    wanted = request.GET.get("format", "")
-    if wanted not in FORMATS:
+    wanted, organisation = request.GET.get("format", ""), actor_of(request).organisation
+    if wanted not in FORMATS or organisation is None:
         return None
-    values = [{title: read(row) for title, read in columns.items()} for row in rows.order_by("-id")[:MOST_EXPORTED]]
-    body = _csv(values, list(columns)) if wanted == "csv" else _json_lines(values)
+    parts = read_in_parts(organisation, _parts(rows, columns))
+    pieces = _csv(parts, list(columns)) if wanted == "csv" else _json_lines(parts)
     disposition = f'attachment; filename="{name}.{wanted}"'
-    return HttpResponse(body, content_type=FORMATS[wanted], headers={"Content-Disposition": disposition})
+    return StreamingHttpResponse(pieces, content_type=FORMATS[wanted], headers={"Content-Disposition": disposition})
 
 
-def _csv(values: Sequence[Mapping[str, Any]], titles: Sequence[str]) -> str:
+class _Part(NamedTuple):
+    """Some rows of an export; `more`: the view has others, behind the most that are exported."""
+
+    rows: Sequence[Mapping[str, Any]]
+    more: bool
+
+
+def _parts(rows: QuerySet[Any], columns: Columns) -> Iterator[_Part]:
+    left, part = MOST_EXPORTED, rows
+    while True:
+        size = min(PART, left)
+        found = first_rows(part, size + 1)
+        left -= size
+        values = [{title: read(row) for title, read in columns.items()} for row in found[:size]]
+        yield _Part(values, len(found) > size)
+        if len(found) <= size or not left:
+            return
+        part = rows.filter(id__lt=found[size - 1].id)
+
+
+def _csv(parts: Iterator[_Part], titles: Sequence[str]) -> Iterator[str]:
+    yield _lines([titles])
+    for part in parts:
+        yield _lines([[defused(row[title]) for title in titles] for row in part.rows])
+
+
+def _lines(cells: Sequence[Sequence[str]]) -> str:
     sheet = io.StringIO()
-    writer = csv.writer(sheet)
-    writer.writerow(titles)
-    writer.writerows([[defused(row[title]) for title in titles] for row in values])
+    csv.writer(sheet).writerows(cells)
     return sheet.getvalue()
 
 
-def _json_lines(values: Sequence[Mapping[str, Any]]) -> str:
-    return "".join(json.dumps(row, default=str, ensure_ascii=False) + "\n" for row in values)
+def _json_lines(parts: Iterator[_Part]) -> Iterator[str]:
+    count, more = 0, False
+    for part in parts:
+        count, more = count + len(part.rows), part.more
+        yield "".join(_line(row) for row in part.rows)
+    yield _line({"end": True, "rows": count, "more": more})
+
+
+def _line(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, default=str, ensure_ascii=False) + "\n"
 
 
 def defused(value: Any) -> str:

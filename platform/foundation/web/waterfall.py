@@ -27,7 +27,8 @@ _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 
 class Span:
     """One step. Times are seconds since the run's start; `end` is None while it goes on.
 
-    `kind` tells who works: model, tool, guard; agent and wait only hold others. `key` finds the step again.
+    `kind` tells who works: model, tool, guard; agent and wait only hold others. `key` finds the step again. One that
+    stands for several alike `holds` so many.
     """
 
     start: float
@@ -38,6 +39,7 @@ class Span:
     state: str = ""
     note: str = ""
     key: str = ""
+    holds: int = 1
 
 
 class Fold(NamedTuple):

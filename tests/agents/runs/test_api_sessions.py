@@ -1,12 +1,13 @@
 """Sessions over REST: opened, continued, read in pages, moved, closed; memory and files."""
 
 import base64
+import json
 from typing import Any
 
 import pytest
 
+from agents.runs.items import items_of
 from agents.runs.models import Blob, Run, RunState, Session, Step, StepKind, StepState
-from agents.runs.sessions import items_of
 from foundation.audit.models import AuditEntry
 from foundation.tenancy.context import tenant
 from tests.foundation.api.fixtures import world
@@ -57,7 +58,7 @@ def test_items_come_in_pages(world: World) -> None:
                     {"type": "message", "role": "assistant", "text": f"{number}"},
                     {"type": "call", "call_id": "c", "name": "t", "arguments": "{}"}]},
             )  # fmt: skip
-        whole = [item.id for item in items_of(Session.objects.get(pk=session))]
+        whole = [item.id for part in items_of(Session.objects.get(pk=session)) for item in part]
     assert len(whole) == 10
     found, path = [], f"/sessions/{session}/items?limit=3"
     while path:
@@ -163,7 +164,7 @@ def test_move_and_close(world: World) -> None:
 
 
 def test_an_export_is_one_document(world: World) -> None:
-    document = world.api("auditor").get(f"/sessions/{world.things['sessions']}/export").json()
+    document = json.loads(world.api("auditor").get(f"/sessions/{world.things['sessions']}/export").getvalue())
     assert document["format"] == "remit.session.v1"
     assert document["items"][0]["content"] == world.canary
     with tenant(world.organisation.id):

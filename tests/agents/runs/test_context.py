@@ -11,9 +11,10 @@ from agents.registry.services import publish_version, serve_version
 from agents.runs import compaction
 from agents.runs.control import fork_run, replay_run
 from agents.runs.engine import advance
+from agents.runs.items import items_of
 from agents.runs.models import Event, Run, RunState, Session, Step, Summary
 from agents.runs.services import start_run
-from agents.runs.sessions import items_of, move_session, open_session
+from agents.runs.sessions import move_session, open_session
 from agents.runs.traces import trace_hash
 from agents.runs.window import is_compaction
 
@@ -114,7 +115,7 @@ def test_compaction_puts_a_summary_in_the_place_of_the_oldest(house: Any, talker
     with house.in_tenant():
         summary = Summary.objects.get(session=session)
         seen = Session.objects.get(pk=session.pk)
-        assert [item.kind for item in items_of(session)].count("summary") == 1
+        assert [item.kind for part in items_of(session) for item in part].count("summary") == 1
     assert steps[0].output["summary"] == str(summary.id)
     assert summary.lineage["former"] is None
     assert summary.lineage["items"] in {2, 4}
@@ -369,5 +370,5 @@ def test_whoever_takes_the_session_over_sees_what_was_said(house: Any, say: Any,
     assert [one.get("role") or one["type"] for one in seen] == ["user", "function_call", "function_call_output", "user"]
     assert seen[0]["content"] == "Please help."
     with house.in_tenant():
-        kinds = [item.kind for item in items_of(Session.objects.get(pk=run.session_id))]
+        kinds = [item.kind for part in items_of(Session.objects.get(pk=run.session_id)) for item in part]
     assert kinds == ["message", "call", "output", "message", "message"]

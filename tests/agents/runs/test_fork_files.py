@@ -10,6 +10,7 @@ from agents.runs.control import replay_run
 from agents.runs.models import Run, RunState, Session
 from agents.runs.services import start_run
 from agents.runs.sessions import save_artifact
+from agents.runs.traces import compare
 from tests.agents.runs.test_fork import fork
 
 
@@ -92,3 +93,22 @@ def test_a_replay_begins_with_none_of_them_and_saves_those_of_the_run(house: Any
     made = house.run(made)
     assert files_of(house, made) == {"a.txt": "second", "b.txt": "b"}
     assert files_of(house, saved) == EXPECTED[-1], "the session of the run is as it was"
+
+
+@pytest.mark.parametrize("text", ["first", "other"])
+def test_a_file_that_is_saved_again_is_compared_by_its_content(
+    house: Any, say: Any, call: Any, equip: Any, text: str
+) -> None:
+    equip(house, "remit.save_file")
+    house.model.answers["worker"] = [call("remit.save_file", name="a.txt", text="first"), say("Done.")]
+    run = house.run(house.start())
+    house.model.answers["worker"] = [call("remit.save_file", name="a.txt", text=text), say("Done.")]
+    made = house.run(fork(house, run, 0))
+    with house.in_tenant():
+        told = compare(*Run.objects.select_related("version").filter(pk__in=[run.pk, made.pk]).order_by("id"))
+    saved = told.pairs[1]
+    assert saved.one is not None
+    assert saved.other is not None
+    assert saved.one.output["file"] != saved.other.output["file"]
+    assert told.is_same == (text == "first")
+    assert ("output" in saved.differs) == (text != "first")

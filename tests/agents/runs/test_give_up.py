@@ -7,6 +7,7 @@ from django.conf import settings as django_settings
 
 from agents.runs import calling
 from agents.runs.models import Run, RunState, StepState
+from agents.runs.services import cancel_run
 from agents.tools.models import Tool
 from foundation.audit.models import AuditEntry
 from governance.budgets.models import Budget, LedgerEntry
@@ -93,3 +94,40 @@ def test_crashes_count_since_it_last_got_further(
         assert (run.state, run.waits_for, run.crashes) == (RunState.WAITING, "timer", 1), run.failure
     else:
         assert (run.state, len(house.steps(run))) == (RunState.FAILED, 1)
+
+
+def cancelled(house: Any, run: Run) -> None:
+    with house.in_tenant():
+        cancel_run(actor=house.owner, run=run)
+
+
+@pytest.mark.usefixtures("_at_once")
+def test_one_that_is_cancelled_during_its_last_fault_ends_as_cancelled(
+    house: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = house.start()
+
+    def cancel_and_fail(*_: Any) -> None:
+        cancelled(house, run)
+        raise RuntimeError
+
+    monkeypatch.setattr(calling.calls, "call_model", cancel_and_fail)
+    run = house.run(run)
+    assert run.state == RunState.CANCELLED
+    assert run.failure.startswith("Somebody cancelled the run; the record says who. The engine failed"), run.failure
+    assert is_paid(house, run)
+    assert house.events(run)[-1] == "run.cancelled"
+    assert recorded(house, run)[-1] == ("run.cancelled", None)
+
+
+def test_one_that_was_cancelled_before_its_worker_died_once_too_often_ends_as_cancelled(house: Any) -> None:
+    run = house.start()
+    with house.in_tenant():
+        Run.objects.filter(pk=run.pk).update(
+            state="running", lease_until="2020-01-01T00:00Z", crashes=django_settings.RUN_MAX_CRASHES
+        )
+    cancelled(house, run)
+    run = house.run(run)
+    assert run.state == RunState.CANCELLED
+    assert run.failure.startswith("Somebody cancelled the run; the record says who. The worker died"), run.failure
+    assert house.events(run)[-1] == "run.cancelled"

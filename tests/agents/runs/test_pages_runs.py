@@ -79,4 +79,4 @@ def test_the_list_is_filtered_and_exported(world: World, visit: Visit):
     visit("/runs/new", "operator", form={"agent": "clerk", "title": "=1+1", "input": "x"})
     assert "=1+1" in visit("/runs/?q=1%2B1", "viewer").content.decode()
     assert "No run matches" in visit("/runs/?status=failed", "viewer").content.decode()
-    assert ",'=1+1," in visit("/runs/?q=1%2B1&format=csv", "viewer").content.decode()
+    assert ",'=1+1," in visit("/runs/?q=1%2B1&format=csv", "viewer").getvalue().decode()

@@ -1,5 +1,6 @@
 """Sessions: several runs in one context, pinned to a version, one at a time."""
 
+import json
 import threading
 from dataclasses import replace
 from typing import Any
@@ -10,13 +11,13 @@ from django.db import connections
 from agents.labels import Integrity, Label
 from agents.registry.models import Agent, AgentVersion
 from agents.registry.services import publish_version, serve_version
+from agents.runs.items import items_of
 from agents.runs.models import Run, RunState, Session
 from agents.runs.services import start_run
 from agents.runs.sessions import (
     close_session,
     export_session,
     forget_memory,
-    items_of,
     move_session,
     open_session,
     save_artifact,
@@ -77,7 +78,7 @@ def test_a_later_run_sees_the_former_ones(house: Any, say: Any, call: Any, sessi
         "My name is Ada.", "Write it down.", "Who am I?"
     ]  # fmt: skip
     with house.in_tenant():
-        kinds = [item.kind for item in items_of(session)]
+        kinds = [item.kind for part in items_of(session) for item in part]
         assert Session.objects.get(pk=session.pk).turns == 3
     assert kinds == ["message", "message", "message", "call", "output", "message", "message", "message"]
 
@@ -168,7 +169,7 @@ def test_a_closed_session_takes_nothing_and_stays_readable(house: Any, say: Any,
         ):
             with pytest.raises(ConflictError, match="closed"):
                 act()
-        assert len(items_of(session)) == 2
+        assert sum(len(part) for part in items_of(session)) == 2
     with pytest.raises(ConflictError, match="closed"):
         begin(house, session, "b")
 
@@ -283,7 +284,7 @@ def test_an_export_holds_everything_and_is_recorded(house: Any, say: Any, call: 
         save_artifact(actor=house.owner, session=session, name="a.txt", media_type="text/plain", content=b"hello")
     turn(house, session, "Hi", call("witness.read", note="x"), say("Ho"))
     with house.in_tenant():
-        document = export_session(actor=house.owner, session=session)
+        document = json.loads("".join(export_session(actor=house.owner, session=session)))
         told = AuditEntry.objects.filter(action="session.export", target_id=session.pk)
         assert told.count() == 1
     assert document["format"] == "remit.session.v1"

@@ -89,3 +89,28 @@ def test_time_whose_steps_are_not_drawn_is_no_wait():
 )
 def test_it_never_exceeds_the_number_of_rows(spans: list[Span], most: int):
     assert len(condense([span(0, 0, "Desk"), *spans], most)) <= most
+
+
+def test_a_row_of_alike_is_open_where_it_holds_the_wanted_one():
+    spans = [span(0, 0, "Desk"), *[span(number) for number in range(1, 7)],
+             *[span(number, 1, "mail.send") for number in range(7, 30)]]  # fmt: skip
+    assert [row.key for row in condense(spans, 10, wanted="4")] == ["0", "1", "2", "3", "4", "5", "6", "7"]
+    assert [row.key for row in condense(spans, 10, wanted="1")] == ["0", "1", "7"], "it is the row of all"
+    assert [row.key for row in condense(spans, 10)] == ["0", "1", "7"]
+
+
+def test_so_is_a_sub_agent_and_what_is_above_it():
+    first = [span(1, 1, "Checker"), *[span(n, 2, f"call {n}") for n in range(2, 9)]]
+    second = [span(9, 1, "Writer"), span(10, 2, "Reader"), *[span(n, 3, f"call {n}") for n in range(11, 14)]]
+    rows = condense([span(0, 0, "Desk"), *first, *second, span(14, 1, "mail")], 8, wanted="12")
+    assert [row.key for row in rows] == ["0", "1", "9", "10", "11", "12", "13", "14"]
+    assert (rows[1].note, rows[2].note) == ("7 steps", "")
+
+
+@given(st.lists(st.tuples(st.integers(1, 4), st.sampled_from("ab")), min_size=1, max_size=60), st.data())
+def test_the_wanted_one_is_always_drawn(told: list[tuple[int, str]], data: st.DataObject):
+    spans = [span(0, 0, "Desk"), *[span(number, depth, label) for number, (depth, label) in enumerate(told, 1)]]
+    wanted = data.draw(st.sampled_from(spans)).key
+    rows = condense(spans, 10, wanted=wanted)
+    assert len(rows) <= 10
+    assert wanted in {row.key for row in rows if row.kind != MORE}

@@ -215,14 +215,11 @@ document.addEventListener("click", (event) => {
   row.setAttribute("aria-current", "true");
 });
 
-// ---- live: a banner says that the stream is down, and since when the page is old
-let dropped = null;
+// ---- live: a banner says that the stream is down, and of when the page is
 function live(up) {
   const banner = find("#stream-banner");
   if (!banner) return;
-  if (up) { dropped = null; banner.hidden = true; return; }
-  dropped ??= new Date();
   const since = find("[data-since]", banner);
-  if (since) since.textContent = `${dropped.toISOString().slice(11, 19)} UTC`;
-  banner.hidden = false;
+  if (since) since.textContent = find("[data-seen]")?.dataset.seen ?? "";
+  banner.hidden = up;
 }

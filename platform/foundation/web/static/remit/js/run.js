@@ -26,6 +26,7 @@
       address.searchParams.set("part", "live");
       await htmx.ajax("GET", address.pathname + address.search, { target: "#live", swap: "outerMorph" });
       follow();
+      if (poll) live(false);
       if (!document.querySelector("#live[data-stream]")) {
         over = true;
         live(true);
@@ -54,8 +55,9 @@
     for (const kind of KINDS) stream.addEventListener(kind, heard);
     stream.onerror = () => {
       live(false);
-      // Where no stream is served, ask every 15 seconds.
-      poll ||= setInterval(() => { if (!document.hidden) again(); }, 15000);
+      // Where no stream is served, ask every so many seconds, as the banner says.
+      const every = 1000 * document.querySelector("#stream-banner").dataset.every;
+      poll ||= setInterval(() => { if (!document.hidden) again(); }, every);
     };
   }
 
