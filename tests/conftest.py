@@ -21,6 +21,8 @@ from django.conf import settings as django_settings
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test.client import ClientHandler
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from psycopg.pq import TransactionStatus
 
 from config.launch.cluster import Cluster
@@ -78,6 +80,11 @@ django.setup()
 del os.environ["DJANGO_SETTINGS_MODULE"]
 # What makes a password slow to guess makes a suite slow that signs in a thousand times (test_passwords_are_slow).
 django_settings.PASSWORD_HASHERS = ["tests.passwords.QuickHasher", *django_settings.PASSWORD_HASHERS[1:]]
+# How long an example takes says how busy the machine is.
+hypothesis_settings.register_profile(
+    "busy", hypothesis_settings(), suppress_health_check=[HealthCheck.too_slow], deadline=None
+)
+hypothesis_settings.load_profile("busy")
 
 
 def pytest_unconfigure() -> None:

@@ -49,7 +49,7 @@ WORK = cast(
     "Work",
     SimpleNamespace(
         run=SimpleNamespace(id=None, parent_id=None, depth=0), delegates={}, steps=[],
-        version=SimpleNamespace(max_children=1),
+        version=SimpleNamespace(max_children=1), player=None,
     ),
 )  # fmt: skip
 
