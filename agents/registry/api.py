@@ -99,7 +99,7 @@ class CreateAgent(Body):
 class PublishVersion(Body):
     """`language_model` by id or slug, `tools` by name, `delegates` by slug; `run_budget` in micro-units.
 
-    `max_tokens` 0 is no limit, `context_tokens` 0 what the model takes.
+    `max_tokens` is for a run with all that comes of it, 0 is no limit; `context_tokens` 0 is what the model takes.
     """
 
     instructions = serializers.CharField(max_length=200_000, trim_whitespace=False)

@@ -39,7 +39,11 @@ class VersionForm(forms.Form):
         label="Budget of one run", min_value=0, max_value=1_000_000, decimal_places=6, initial="0.10"
     )
     max_tokens = forms.IntegerField(
-        label="Most tokens of one run", min_value=0, max_value=2**31 - 1, required=False, help_text="0: no limit."
+        label="Most tokens of one run",
+        min_value=0,
+        max_value=2**31 - 1,
+        required=False,
+        help_text="With all that comes of it. 0: no limit.",
     )
     max_children = forms.IntegerField(
         label="Most runs below one run", min_value=0, max_value=1_000, required=False, help_text="16 if left out."

@@ -4,7 +4,7 @@ While everything fits, this costs the counting of what is new since the last cal
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agents.catalogue.messages import Item
@@ -12,7 +12,7 @@ from agents.labels import Label
 from agents.registry.models import Truncation
 from agents.runs import memory
 from agents.runs.journal import ENGINE, release_connection
-from agents.runs.models import StepState, Summary
+from agents.runs.models import Step, StepState, Summary
 from agents.runs.past import Past, measured, past_of, place_of
 from agents.runs.window import (
     Place,
@@ -59,6 +59,8 @@ def plan(work: Work, tools: Sequence[Mapping[str, Any]]) -> Plan:
     if offered != window.offered:
         window.offered = offered
         window.base = bound_of(work.version.instructions) + sum(map(bound_of, tools))
+    if work.player is not None and (played := _as_recorded(work.player.asked(work.steps), work, window)) is not None:
+        return played
     limit = limit_of(work)
     if window.tokens <= limit:
         return Plan(window.items, {"counted": window.bound})
@@ -73,6 +75,32 @@ def plan(work: Work, tools: Sequence[Mapping[str, Any]]) -> Plan:
         if end > window.start:
             return Plan(before=end)
     return _dropped(window, limit)
+
+
+def _as_recorded(recorded: Step | None, work: Work, window: Window) -> Plan | None:
+    """A replay sums up, and leaves out, where its run did: its session's memory, or the model's room, may have changed.
+
+    None where nothing was recorded.
+    """
+    if recorded is None:
+        return None
+    note: dict[str, Any] = {"counted": window.bound}
+    if is_compaction(recorded):
+        place = _own_place(recorded, "before", work)
+        ends = range(window.start + 1, len(window.units) + 1)
+        end = next((at for at in ends if window.place_before(at) == place), None)
+        return None if end is None else Plan(before=end)
+    if (place := _own_place(recorded, "dropped", work)) is None:
+        return Plan(window.items, note)
+    window.skip(place)
+    note["dropped"] = written(place)
+    return Plan(window.items, note, events=(("context.dropped", {"before": note["dropped"]}),))
+
+
+def _own_place(recorded: Step, name: str, work: Work) -> Place | None:
+    """A place that a step names; in its own run it is one in the replay."""
+    place = place_of(recorded.input.get(name))
+    return replace(place, run=work.run.id) if place is not None and place.run == recorded.run_id else place
 
 
 def _dropped(window: Window, limit: int) -> Plan:

@@ -53,6 +53,10 @@ class Player:
             output_tokens=step.usage.get("output_tokens"),
         )  # fmt: skip
 
+    def asked(self, steps: Sequence[Step]) -> Step | None:
+        """The call of the model that is played next; None if there is none, or the model is really called."""
+        return self._model(steps) if self.plays_model else None
+
     def outcome(self, steps: Sequence[Step], name: str, arguments: Mapping[str, Any], call_id: str) -> Step | None:
         """The step that holds what came of this call, or None if it was never made."""
         return self._matching(steps, name, arguments, call_id, CALLS)
@@ -88,12 +92,10 @@ class Player:
         return label.join(*(Label.from_json(step.label) for step in steps if step.kind == StepKind.DELEGATION))
 
     def _shown(self, steps: Sequence[Step], move: Move) -> list[Label]:
-        if not self.plays_model:
-            return []
         found = None
         if isinstance(move, AskModel):
-            found = self._model(steps)
-        elif isinstance(move, DoCall):
+            found = self.asked(steps)
+        elif isinstance(move, DoCall) and self.plays_model:
             found = self._matching(steps, "", {}, move.call["call_id"], frozenset({StepKind.DECISION_WAIT}))
         return [] if found is None or is_compaction(found) else [Label.from_json(found.label)]
 
