@@ -26,7 +26,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from agents.labels import Label
-from foundation.batches import Batch
+from foundation.batches import Batch, Cursor
 from foundation.digests import canonical, canonical_with
 
 
@@ -224,6 +224,9 @@ class Gate(Protocol):
 
     def settle(self, batch: Batch, settlements: Sequence[Settlement]) -> list[int]:
         """Book what admitted acts cost, and release what was held; the amounts booked, one for each."""
+
+    def close(self, cursor: Cursor, run: UUID) -> None:
+        """In the transaction in which a run ends, before its row is locked: nobody is asked for it any more."""
 
 
 class NoGateError(RuntimeError):

@@ -16,7 +16,7 @@ from agents.runs.clock import clock
 from agents.runs.faults import last_word
 from agents.runs.journal import StepOutcome, StepRow
 from agents.runs.limits import next_month
-from agents.runs.models import RunState, Step, StepState, Wait
+from agents.runs.models import RunState, Step, StepKind, StepState, Wait
 from agents.runs.moves import is_wanted_again
 from agents.runs.player import stubbed
 from agents.runs.retries import held_for
@@ -149,6 +149,9 @@ class Advancing:
         """What ends with a run: its waits, its parent's wait, the runs below it."""
         run = self.work.run.id
         # The order of locks: approvals, budgets, questions, then runs, from the root downwards and by id; everywhere.
+        # Nobody but us comes for those of a run that we have, with its budgets in hand.
+        if any(step.kind == StepKind.DECISION_WAIT for step in self.work.steps):
+            entries.before(lambda cursor: self.gate.close(cursor, run))
         if any(is_builtin(step.name) for step in self.work.steps):
             entries.before(lambda cursor: void_waits(cursor, run))
         if self.work.run.parent_id is not None:

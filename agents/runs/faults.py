@@ -135,6 +135,7 @@ def _book(cursor: Cursor, lease: Lease, steps: Sequence[Step]) -> list[int]:
         gate = get_gate()
     except NoGateError:
         return [0] * len(steps)
+    gate.close(cursor, lease.run)
     settlements = [
         Settlement(organisation=lease.organisation, decision=step.decision_id, run=lease.run, cost=None)
         for step in steps if step.decision_id is not None

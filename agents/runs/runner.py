@@ -37,6 +37,8 @@ class Runner:
         self._busy = 0
         self._looks = True
         self._stopping = False
+        self._hurries = False
+        self._drained: bool | None = None
         self._presence = Presence(keeper.worker, self.ring)
         self._thread = threading.Thread(target=self._dispatch, name="runner", daemon=True)
 
@@ -62,7 +64,12 @@ class Runner:
             self._changed.notify_all()
 
     def stop(self, patience: float) -> bool:
-        """Take no more; wait for the runs that are being worked on to come to a halt. False if some have not."""
+        """Take no more; wait for the runs that are being worked on to come to a halt. False if some have not.
+
+        It does so once, whoever asks again.
+        """
+        if self._drained is not None:
+            return self._drained
         keeper.is_draining = True
         with self._changed:
             self._stopping = True
@@ -70,13 +77,20 @@ class Runner:
         self._thread.join(patience)
         log.info("takes no more runs", busy=self._busy)
         with self._changed:
-            drained = self._changed.wait_for(lambda: not self._busy, patience)
+            self._changed.wait_for(lambda: not self._busy or self._hurries, patience)
+            drained = self._drained = not self._busy
         if drained:
             self._presence.stop()
         # Else its lock is there for as long as the process: the others miss it at once, and take over what it leaves.
         for _ in self._threads:
             self._tasks.put(None)
         return drained
+
+    def hurry(self) -> None:
+        """Wait for nothing any more."""
+        with self._changed:
+            self._hurries = True
+            self._changed.notify_all()
 
     def _dispatch(self) -> None:
         while True:
@@ -150,7 +164,13 @@ def runner(wake: Callable[[Iterable[UUID]], None]) -> Runner:
 
 
 def stop_runner(patience: float) -> bool:
-    """End the runner of this process, if there is one; false if runs were still being worked on."""
+    """End the runner of this process, if there is one; false if runs were still being worked on.
+
+    Without patience, whoever else is ending it waits no longer either.
+    """
+    if not patience:
+        for one in _runners:
+            one.hurry()
     with _lock:
         stopped = [one.stop(patience) for one in _runners]
         return all(stopped)

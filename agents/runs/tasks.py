@@ -7,7 +7,7 @@ from uuid import UUID
 
 import structlog
 from celery import shared_task
-from celery.signals import worker_init, worker_ready, worker_shutting_down
+from celery.signals import worker_init, worker_ready, worker_shutdown, worker_shutting_down
 from django.conf import settings
 from django.db import connections
 from kombu.exceptions import OperationalError
@@ -74,10 +74,17 @@ def begin(**_: Any) -> None:
 
 
 @worker_shutting_down.connect
-def drain(**_: Any) -> None:
-    """A worker that is asked to end lets go of its runs while Celery winds up."""
+def drain(how: str = "", **_: Any) -> None:
+    """A worker that is asked to end lets go of its runs while Celery winds up; at once if it is told to."""
+    patience = 0.0 if how == "Cold" else settings.RUN_DRAIN_SECONDS
     # In a thread: this is called from within the handling of a signal.
-    threading.Thread(target=stop_runner, args=(settings.RUN_DRAIN_SECONDS,), name="drain").start()
+    threading.Thread(target=stop_runner, args=(patience,), name="drain").start()
+
+
+@worker_shutdown.connect
+def drain_anyway(**_: Any) -> None:
+    """A worker that ends for whatever other reason (SIGHUP, a fault of Celery's own) lets go of its runs as well."""
+    stop_runner(settings.RUN_DRAIN_SECONDS)
 
 
 def _wake(runs: Iterable[UUID]) -> None:

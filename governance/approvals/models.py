@@ -63,7 +63,10 @@ class ApprovalRequest(TenantModel):
         ordering = ["-id"]
         constraints = [models.CheckConstraint(condition=models.Q(quorum__gte=1), name="approval_quorum")]
         indexes = [
-            models.Index(fields=["target", "expires_at"], name="approval_queue", condition=models.Q(state="waiting"))
+            models.Index(fields=["target", "expires_at"], name="approval_queue", condition=models.Q(state="waiting")),
+            models.Index(
+                fields=["expires_at"], name="approval_open", condition=models.Q(state__in=["waiting", "approved"])
+            ),
         ]
 
     def __str__(self) -> str:

@@ -83,6 +83,8 @@ def _lock(actor: Actor, request: ApprovalRequest) -> ApprovalRequest:
 
 
 def _already(request: ApprovalRequest) -> str:
+    if request.run.state in ENDED and request.state == ApprovalState.VOID:
+        return f"The run has ended meanwhile: it is {request.run.get_state_display().lower()}."
     if request.state == ApprovalState.EXPIRED:
         return "The time of this request has run out: it has expired."
     last = request.votes.select_related("principal").order_by("-id").first()

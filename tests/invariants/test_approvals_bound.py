@@ -8,8 +8,10 @@ from django.db import connections
 
 from agents.runs.control import fork_run
 from agents.runs.engine import advance
+from agents.runs.faults import give_up
 from agents.runs.models import Run
 from agents.runs.services import cancel_run, start_run
+from agents.runs.taking import take
 from agents.tools.models import Tool
 from agents.tools.services import disable_tool
 from foundation.access.guards import RefusedError
@@ -392,8 +394,6 @@ def test_what_cannot_be_paid_leaves_the_approval_unused(make_house: Any, say: An
     assert run.state == "failed"
     assert "budget of the agent" in run.failure
     assert house.model.asked == []
-    assert asked(house, run).state == "approved"
-    expire()
     assert asked(house, run).state == "void"
 
 
@@ -402,10 +402,21 @@ def test_the_end_of_a_run_makes_its_request_void(careful: Any) -> None:
     with house.in_tenant():
         cancel_run(actor=house.owner, run=run, reason="")
     assert house.run(run).state == "cancelled"
+    assert asked(house, run).state == "void", "with the run, not some seconds later"
+    with house.in_tenant():
+        told = AuditEntry.objects.get(action="approval.void", run_id=run.pk)
+    assert (told.outcome, told.target_id) == ("denied", asked(house, run).pk)
     with pytest.raises(ConflictError, match="run has ended"):
         say_yes(house, run)
-    expire()
-    assert asked(house, run).state == "void"
+
+
+def test_a_run_that_is_given_up_asks_nobody_any_more(careful: Any) -> None:
+    house, run = careful()
+    say_yes(house, run)
+    (taken,) = take("worker", 30, [run.pk])
+    give_up(taken.lease, "It failed too often.")
+    assert house.read(run).state == "failed"
+    assert asked(house, run).state == "void", "what was approved is not done"
 
 
 def test_an_approval_of_another_organisation_is_out_of_reach(careful: Any) -> None:

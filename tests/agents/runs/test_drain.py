@@ -1,4 +1,4 @@
-"""SIGTERM: a worker takes no new run, lets go of those that it has, and ends; nothing is in doubt afterwards."""
+"""SIGTERM, SIGHUP: a worker takes no new run, lets go of those that it has, and ends; nothing is in doubt then."""
 
 import signal
 import time
@@ -63,3 +63,17 @@ def test_a_worker_that_is_asked_to_end_lets_go_of_its_runs(house: Any, worker: W
     keys = Counter(key for _, key, _ in house.lines())
     assert set(keys.values()) == {1}
     assert len(keys) == len(everything) * TURNS
+
+
+def test_a_worker_that_begins_anew_lets_go_of_its_runs_before(house: Any, worker: Worker) -> None:
+    """SIGHUP, of which Celery tells nobody; it ends the process, and starts the command again where it can."""
+    runs = [house.start(f"run {number}") for number in range(RUNS)]
+    until(lambda: len(house.lines()) >= 6, 60, lambda: (states(house), worker.log.read_text()))
+    assert worker.process is not None
+    worker.process.send_signal(signal.SIGHUP)
+    until(lambda: "takes no more runs" in worker.log.read_text(), PATIENCE, worker.log.read_text)
+    until(lambda: not states(house)["running"], PATIENCE, lambda: (states(house), worker.log.read_text()))
+    worker.start()
+    until(lambda: all(map(house.is_over, runs)), 60, lambda: (states(house), worker.log.read_text()))
+    assert not [run for run in runs if "step.unknown" in house.events(run)], "nothing was ever in doubt"
+    assert set(Counter(key for _, key, _ in house.lines()).values()) == {1}
