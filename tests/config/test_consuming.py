@@ -9,6 +9,7 @@ import pytest
 from celery.concurrency.thread import TaskPool
 from celery.exceptions import WorkerShutdown
 from celery.worker.consumer import Consumer
+from celery.worker.consumer.heart import Heart
 from kombu.exceptions import OperationalError
 from kombu.utils.imports import symbol_by_name
 from psycopg.errors import IdleInTransactionSessionTimeout
@@ -58,6 +59,16 @@ def test_celerys_own_would_not(error: Exception) -> None:
     """If this fails, Celery has learnt it, and ours may do without."""
     with pytest.raises(type(error)):
         listen(Consumer, error)
+
+
+def test_it_tells_the_broker_nothing_about_itself() -> None:
+    """The embedded broker refuses such words each time, and Celery keeps what was refused for as long as it runs."""
+    worker = SimpleNamespace(use_eventloop=False, semaphore=None)
+    options = {"without_heartbeat": False, "without_mingle": True, "without_gossip": True}  # as the shell gives them
+    consumer = PatientConsumer(
+        lambda *_: None, app=app, hostname="one", pool=TaskPool(1, app=app), controller=worker, worker_options=options
+    )
+    assert Heart.name not in [step.name for step in consumer.steps]
 
 
 def test_it_is_the_one_that_workers_have() -> None:
