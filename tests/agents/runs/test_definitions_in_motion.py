@@ -49,6 +49,7 @@ def go_on(house: Any, run: Run) -> Run:
     return found
 
 
+@pytest.mark.slow
 def test_a_start_waits_until_they_stand_still(make_house: Any, say: Any, motion: Motion) -> None:
     house = make_house()
     house.model.answers = {"worker": [say("Done.")]}
