@@ -1,5 +1,6 @@
 """What every move of the engine is made of: to judge an act, to commit it, to wait, to end."""
 
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -24,7 +25,8 @@ from agents.runs.work import Work
 from agents.runs.writer import Entries, Writer
 from foundation.batches import Cursor
 
-JUDGEMENTS = 3  # how often an act is judged anew because the policies changed meanwhile
+JUDGEMENTS = 3  # how often an act is judged anew at once because policies or definitions changed meanwhile
+_STILL = 1.0  # seconds, and up to as much again, in which a run waits for them to stand still
 
 
 class Advancing:
@@ -48,12 +50,7 @@ class Advancing:
         admission that says retry is to be planned anew.
         """
         action = stubbed(self.work, action, step)
-        if self.retries < JUDGEMENTS:
-            verdict = self.gate.prepare([action])[0]
-        else:
-            message = "The policies kept changing while the act was judged."
-            verdict = Verdict(action=action, effect=Effect.DENY, reasons=(message,))
-
+        verdict = self.gate.prepare([action])[0]
         opening, self.opening = self.opening, None
 
         def decide(entries: Entries, admission: Admission) -> None:
@@ -118,6 +115,15 @@ class Advancing:
         if then is not None:
             entries.afterwards(then)
         self.writer.write(entries)
+
+    def let_settle(self) -> bool:
+        """Somebody changes policies or definitions all the while (a directory sends its people, say): try it later.
+
+        Nothing has been decided, so nothing is refused; others have this worker's slot meanwhile.
+        """
+        pause = _STILL * (1 + random.random())  # noqa: S311 - spreads load, guards nothing
+        self.wait(Wait.TIMER, None, clock.now() + timedelta(seconds=pause))
+        return False
 
     def doubt(self, step: Step) -> bool:
         """Nobody knows what became of a step: a person is waited for."""

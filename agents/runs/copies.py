@@ -38,7 +38,7 @@ def make_run(
     if version.agent_id != agent.pk:
         raise InvalidError("This version belongs to another agent.", field="version")
     if agent.state != AgentState.ACTIVE:
-        raise InvalidError(f"{agent.name} is {agent.get_state_display()}: only an active agent starts runs.")
+        raise InvalidError(f"{agent.name} is {agent.get_state_display().lower()}: only an active agent starts runs.")
     if input is not None:
         _check_input(input, step)
     label = Label.from_json(former.input_label) if input is None else _of_strangers(source)

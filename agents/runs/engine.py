@@ -101,7 +101,12 @@ class _Advance(Repeating):
         going = True
         while going:
             try:
-                going = self.let_go() if self._makes_way else self._move(next_move(self.work.steps))
+                if self._makes_way:
+                    going = self.let_go()
+                elif self.retries >= JUDGEMENTS and not self._is_to_end:
+                    going = self.let_settle()
+                else:
+                    going = self._move(next_move(self.work.steps))
             except InterruptedRunError:
                 # The next look at the run ends it.
                 going = True
@@ -110,7 +115,11 @@ class _Advance(Repeating):
     @property
     def _makes_way(self) -> bool:
         """Whether another worker is to go on from here. What is to end does so here: it takes no other commit."""
-        return keeper.is_draining and not (self.work.run.cancel_requested or self.work.is_late)
+        return keeper.is_draining and not self._is_to_end
+
+    @property
+    def _is_to_end(self) -> bool:
+        return self.work.run.cancel_requested or self.work.is_late
 
     def _move(self, move: Move) -> bool:
         if (end := self._ending(move)) is not None:
@@ -160,13 +169,12 @@ class _Advance(Repeating):
         """
         self.work.refresh()
         action = actions.run_start(self.work)
-        if self.retries < JUDGEMENTS:
-            verdict = self.gate.prepare([action])[0]
-            if verdict.effect is Effect.ALLOW:
-                self.opening = verdict
-                return True
-            if verdict.effect is Effect.ASK:
-                action = replace(action, problem=f"{'; '.join(verdict.reasons)}, and {_STARTS}")
+        verdict = self.gate.prepare([action])[0]
+        if verdict.effect is Effect.ALLOW:
+            self.opening = verdict
+            return True
+        if verdict.effect is Effect.ASK:
+            action = replace(action, problem=f"{'; '.join(verdict.reasons)}, and {_STARTS}")
         admission = self.judge(action, lambda _: Change(admitted=True), step=None, alone=False)
         if admission.effect is Effect.ALLOW:
             self.work.run.admitted = True

@@ -56,7 +56,7 @@ def start_run(
     version = version or agent.serving
     if agent.state != AgentState.ACTIVE or version is None:
         raise InvalidError(
-            f"{agent.name} is {agent.get_state_display()}: only an active agent with a version starts runs."
+            f"{agent.name} is {agent.get_state_display().lower()}: only an active agent with a version starts runs."
         )
     if agent.sponsor is None or agent.sponsor.state != PrincipalState.ACTIVE:
         raise InvalidError(f"{agent.name} is ownerless: somebody must take it over before it starts anything.")

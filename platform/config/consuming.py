@@ -13,14 +13,15 @@ class PatientConsumer(Consumer):
     """One that outlives its broker: Celery's own ends the worker if the connection is lost while it is being made, or
     if Postgres has ended it because it hung in the midst of a message.
 
-    Neither error is known to Celery as a lost connection.
+    Neither error is known to Celery as a lost connection. Nor does it tell the broker every two seconds that it lives:
+    nobody listens, the embedded broker refuses such words, and Celery keeps all that was refused.
     """
 
     connection_errors: tuple[type[Exception], ...]
     hub: Any
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+        super().__init__(*arguments, **(options | {"without_heartbeat": True}))
         self.connection_errors = (*self.connection_errors, OperationalError, IdleInTransactionSessionTimeout)
 
     def loop_args(self) -> tuple[Any, ...]:

@@ -41,6 +41,19 @@ def test_sound_installation(own: OwnDatabase) -> None:
 
 
 @pytest.mark.slow
+def test_a_key_that_nothing_was_made_with_is_not_missed(own: OwnDatabase) -> None:
+    """As on a new installation without the sample. Once something is sealed, the key is part of the data."""
+    for name in ("sealing.key", "log.key"):
+        (own.data / "keys" / name).unlink()
+    answer = own.manage("doctor")
+    assert (answer.returncode, wrong(answer.stdout)) == (0, {})
+    assert "ok     sealing.key: is made at first use\n" in answer.stdout
+    assert own.manage("seed_sample").returncode == 0
+    (own.data / "keys" / "sealing.key").unlink()
+    assert "restore it from the backup" in wrong(own.manage("doctor").stdout)["sealing.key"]
+
+
+@pytest.mark.slow
 def test_what_is_wrong_is_named_with_what_to_do(own: OwnDatabase) -> None:
     """Many faults at once, each found."""
     own.as_superuser(
@@ -50,6 +63,7 @@ def test_what_is_wrong_is_named_with_what_to_do(own: OwnDatabase) -> None:
         "GRANT UPDATE ON budgets_ledgerentry TO remit_serving",
         "DELETE FROM runs_heartbeat WHERE kind = 'worker'",
         "UPDATE runs_heartbeat SET seen_at = now() - interval '5 minutes'",
+        "INSERT INTO audit_checkpoint (log, size, root_hash, note) VALUES (gen_random_uuid(), 1, '', 'signed')",
         "DELETE FROM django_migrations WHERE app = 'runs' AND name = '0003_doorbell'",
         "DO $$ DECLARE part text := (SELECT relname FROM pg_class WHERE relispartition AND relkind = 'r' AND relname "
         "LIKE 'runs\\_step\\_2%' ORDER BY 1 LIMIT 1); BEGIN EXECUTE 'GRANT SELECT ON ' || part || ' TO remit_engine'; "

@@ -167,6 +167,19 @@ def test_every_page_is_clean(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("size", ["desk", "phone"])
+def test_the_tab_of_the_page_is_in_view(site: str, administrator: BrowserContext, size: str):
+    page, _ = watched(administrator, site, "light", size)
+    page.goto(f"{site}/settings/security/")
+    row, tab = page.locator(".tabs").bounding_box(), page.locator(".tabs [aria-current]").bounding_box()
+    assert row is not None
+    assert tab is not None
+    assert row["x"] <= tab["x"]
+    assert tab["x"] + tab["width"] <= row["x"] + row["width"] + 1
+    page.close()
+
+
+@pytest.mark.slow
 def test_a_decision_by_keyboard_alone(world: World, site: str, browser: Browser, emails: dict[str, str]):
     context = signed_in(browser, site, emails["approver"])
     page = context.new_page()

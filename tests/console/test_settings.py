@@ -7,6 +7,8 @@ from foundation.tenancy.context import tenant
 from tests.console.pages import Visit
 from tests.foundation.api.world import Api, World
 
+MARKS = [('<nav class="tabs"', "</nav>"), ('<ul class="rows bare"', "</ul>")]
+
 
 def test_an_administrator_gives_a_role(world: World, visit: Visit):
     person = world.people["stranger"]
@@ -15,6 +17,22 @@ def test_an_administrator_gives_a_role(world: World, visit: Visit):
     assert visit("/settings/people/", form={"name": "M", "email": "m@example.org"}).status_code == 405
     with tenant(world.organisation.id):
         assert Grant.objects.get(principal=person).role == "operator"
+
+
+def test_what_has_no_end_says_so_without_its_heading(visit: Visit):
+    """On a phone no headings stand over the columns."""
+    page = visit("/settings/roles/").content.decode()
+    assert '<td role="cell" class="t2">no end</td>' in page
+    assert "it is withdrawn" not in page.partition("</table>")[0]
+
+
+def test_the_list_of_settings_leads_to_each_of_its_pages(visit: Visit):
+    page = visit("/settings/").content.decode()
+    tabs, rows = (page.partition(mark)[2].partition(end)[0] for mark, end in MARKS)
+    listed = {part.partition('"')[0] for part in rows.split('href="')[1:]}
+    wanted = {part.partition('"')[0] for part in tabs.split('href="')[1:]}
+    assert "/settings/people/" in wanted
+    assert wanted <= listed
 
 
 def test_what_is_wrong_is_said_at_its_field_and_nothing_typed_is_lost(visit: Visit):

@@ -214,6 +214,13 @@ def test_only_a_form_is_read(world: World) -> None:
     assert caller().get("/api/v1/token").status_code == 400
 
 
+@pytest.mark.parametrize("kind", ["", "application/json", "text/plain", "application/x-www-form-urlencoded"])
+def test_nothing_at_all_is_told_what_to_send(world: World, kind: str) -> None:
+    answer = caller().generic("POST", "/api/v1/token", b"", headers={"content-type": kind})
+    assert answer.status_code == 400
+    assert answer.json()["error"] in {"invalid_request", "unsupported_grant_type"}
+
+
 def _is_over(world: World, how: str, clerk: Agent, delegation: DelegationGrant) -> None:
     lead = world.actor("administrator")
     match how:

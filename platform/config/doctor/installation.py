@@ -11,11 +11,13 @@ from pathlib import Path
 
 import psycopg
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection
 from kombu.exceptions import OperationalError
 
 from config.celery import app
 from config.doctor.finding import Finding
+from foundation.audit.models import Checkpoint
+from foundation.secrets.rotation import seals_anything
 
 OLDEST_PYTHON = (3, 11)
 LEAST_FREE = 1024**3  # bytes
@@ -38,8 +40,9 @@ def keys() -> Iterator[Finding]:
         yield Finding("keys", f"{folder} has the mode {mode:04o}", f"run `chmod 700 {folder}`")
     for name, variable in KEYS.items():
         yield _key(folder / name, variable)
-    if (passwords := folder / "database.json").exists():
-        yield _private(passwords)
+    for path in (folder / "token.key", folder / "database.json"):
+        if path.exists():
+            yield _private(path)
 
 
 def disk() -> Iterator[Finding]:
@@ -84,9 +87,26 @@ def _key(path: Path, variable: str) -> Finding:
     if os.environ.get(variable, "").strip():
         return Finding(path.name, f"comes from {variable}")
     if not path.exists():
+        if not _was_used(path.name):
+            return Finding(path.name, "is made at first use")
         return Finding(path.name, f"is not at {path}", f"restore it from the backup; a new one is made at first use, "
                        f"and opens nothing that the former one closed. Or set {variable}")  # fmt: skip
     return _private(path)
+
+
+def _was_used(name: str) -> bool:
+    """Whether something is there that a lost key had closed or signed; for a key that closes nothing, and where nobody
+    can look: yes.
+    """
+    try:
+        match name:
+            case "sealing.key":
+                return seals_anything()
+            case "log.key":
+                return Checkpoint.objects.using("system").exists()
+    except DatabaseError:
+        pass
+    return True
 
 
 def _private(path: Path) -> Finding:

@@ -15,7 +15,7 @@ def read(root: Path, arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--port", type=_port, default=8000, help="port on 127.0.0.1 (8000)")
     parser.add_argument(
         "--data-dir",
-        type=lambda text: Path(text).expanduser().absolute(),
+        type=_directory,
         default=Path(os.environ.get("REMIT_DATA_DIR") or root / "var").absolute(),
         help="where database, keys and logs live (var/, or REMIT_DATA_DIR)",
     )
@@ -25,10 +25,17 @@ def read(root: Path, arguments: list[str]) -> argparse.Namespace:
 
 
 def _port(text: str) -> int:
-    number = int(text)
+    number = int(text) if text.isdecimal() else 0
     if not 0 < number < 65536:  # noqa: PLR2004 - TCP's range
         raise argparse.ArgumentTypeError("a port lies between 1 and 65535")
     return number
+
+
+def _directory(text: str) -> Path:
+    # An empty one would be where the shell stands: most likely a variable that is not set.
+    if not text.strip():
+        raise argparse.ArgumentTypeError("name a directory")
+    return Path(text).expanduser().absolute()
 
 
 def environment(chosen: argparse.Namespace, directory: DataDirectory) -> dict[str, str]:

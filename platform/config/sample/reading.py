@@ -70,7 +70,7 @@ def _text(part: Message) -> str:
     raw = payload if isinstance(payload, bytes) else b""
     try:
         text = raw.decode(part.get_content_charset() or "utf-8", errors="replace")
-    except LookupError:
+    except (LookupError, ValueError):  # codecs such as idna and punycode replace nothing, whatever they are asked
         text = raw.decode("utf-8", errors="replace")
     return _storable(text.replace("\r\n", "\n"))
 

@@ -1,6 +1,6 @@
 """The token endpoint of OAuth: one token for another (token exchange, RFC 8693; errors of RFC 6749)."""
 
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db.models import Q
@@ -49,7 +49,8 @@ class TokenDoor(APIView):
         """A token of the agent that is to act, or an error of OAuth. What is refused is counted and recorded."""
         who = anonymous(request=request_id_of(request), address=address_of(request))
         counted = count_refusal(who.address)
-        asked = _Asked(cast("QueryDict", request.data), who)
+        # A body of nothing is read as an empty dict, unless it says that it is a form.
+        asked = _Asked(request.data if isinstance(request.data, QueryDict) else QueryDict(), who)
         try:
             asked.read()
             allow_calls(asked.organisation)

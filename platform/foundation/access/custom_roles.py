@@ -77,7 +77,8 @@ def delete_role(*, actor: Actor, role: Role) -> None:
     role = Role.objects.select_for_update(no_key=True).get(pk=role.pk)
     used = Grant.objects.filter(custom_role=role).count()
     if used:
-        raise ConflictError(f"{used} grant{'s' if used > 1 else ''} of {role.name} stand: withdraw them first.")
+        many = f"{used} grants of {role.name} stand: withdraw them first."
+        raise ConflictError(f"A grant of {role.name} stands: withdraw it first." if used == 1 else many)
     record(_about(actor, "role.delete", role))
     role.delete()
 

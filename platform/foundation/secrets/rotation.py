@@ -43,6 +43,18 @@ def drop_former_sealing_keys(*, actor: Actor) -> int:
     return dropped
 
 
+def seals_anything() -> bool:
+    """Whether any value at all is sealed."""
+    return any(_holds_any(column) for column in columns)
+
+
+def _holds_any(column: SealedColumn) -> bool:
+    rows = apps.get_model(column.model)._base_manager.using("system").exclude(**{f"{column.field}__isnull": True})
+    if column.key:
+        return bool(rows.filter(**{f"{column.field}__{column.key}__gt": ""}).exists())
+    return bool(rows.exclude(**{column.field: ""}).exists())
+
+
 def _record(actor: Actor, action: str, details: dict[str, Any]) -> None:
     name = key_id(load_or_make_keys(KEY_FILE, KEY_VARIABLE)[0])
     with transaction.atomic(using="system"):

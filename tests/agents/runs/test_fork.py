@@ -178,7 +178,7 @@ def test_an_agent_forks_nothing(house: Any, done: Run) -> None:
 def test_an_agent_that_is_suspended_is_not_forked(house: Any, done: Run) -> None:
     with house.in_tenant():
         suspend_agent(actor=house.owner, agent=type(house.agent).objects.get(pk=house.agent.pk), reason="Away.")
-    with pytest.raises(InvalidError, match="only an active agent"):
+    with pytest.raises(InvalidError, match="is suspended: only an active agent"):
         fork(house, done, 2)
 
 

@@ -55,6 +55,23 @@ def test_pythons_own_platform_module_stays_itself() -> None:
     assert answer.stdout == "True\n"
 
 
+@pytest.mark.parametrize(
+    ("chosen", "told"),
+    [
+        (["--port", "0"], "argument --port: a port lies between 1 and 65535"),
+        (["--port", "many"], "argument --port: a port lies between 1 and 65535"),
+        (["--data-dir", ""], "argument --data-dir: name a directory"),
+    ],
+)
+def test_a_bad_option_is_told_in_words(
+    tmp_path: Path, chosen: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        options.read(tmp_path, chosen)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1] == f"manage.py up: error: {told}"
+
+
 def test_the_suite_is_started_before_any_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """With them pytest-django would read the settings before the suite's database has an address."""
     started = []

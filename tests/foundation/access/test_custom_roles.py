@@ -29,7 +29,7 @@ def test_custom_role_holds_what_it_names(household: Household, team: Team) -> No
         assert Grant.objects.live().of(member).holding("run.start").exists()
         change_role(actor=owner, role=role, permissions=["run.view", "agent.view"])
         assert permissions_on(member, team.id) == {"agent.view", "run.view"}
-        with pytest.raises(ConflictError, match="1 grant of Starter stand"):
+        with pytest.raises(ConflictError, match="A grant of Starter stands: withdraw it first"):
             delete_role(actor=owner, role=role)
         withdraw(actor=owner, grant=given)
         delete_role(actor=owner, role=role)

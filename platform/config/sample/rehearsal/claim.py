@@ -46,8 +46,13 @@ _WISH = re.compile(
     rf"(?:refund|reimburs|money back|back|erstatt|zurück|rembours)[^.!?]{{0,90}}?{_AMOUNT}", re.IGNORECASE
 )
 _ACCOUNT = r"(?P<account>[A-Z]{2}\d{2}(?: ?[A-Z0-9]){10,30})"
-_PAYMENT = re.compile(
-    rf"\b(?i:pay|transfer|send|wire|überweise\w*|virez)\b[^.!?]{{0,60}}?{_AMOUNT}[^!?]{{0,80}}?{_ACCOUNT}"
+_TO_PAY = (
+    r"\b(?i:pay(?:ment|out)?|transfer|send|wire|remit|settle|deposit|credit|refund"
+    r"|überweise\w*|zahle\w*|virez|versez)\b"
+)
+_PAYMENTS = (  # an amount to an account, or to an account an amount
+    re.compile(rf"{_TO_PAY}[^.!?]{{0,60}}?(?i:{_AMOUNT})[^!?]{{0,80}}?{_ACCOUNT}"),
+    re.compile(rf"{_TO_PAY}[^!?]{{0,80}}?{_ACCOUNT}\b[^!?]{{0,60}}?(?i:{_AMOUNT})"),
 )
 _ORDER = re.compile(r"\bNW[- ]?(\d{5})\b", re.IGNORECASE)
 _HEADER = re.compile(r"^(From|Subject):[ \t]*(.*)$", re.MULTILINE)
@@ -107,7 +112,8 @@ def _wish(words: str) -> int | None:
 
 
 def _payment(text: str) -> Payment | None:
-    match = _PAYMENT.search(" ".join(text.split()))
+    flat = " ".join(text.split())
+    match = next(filter(None, (pattern.search(flat) for pattern in _PAYMENTS)), None)
     if match is None:
         return None
     # An IBAN is at most 34 characters; in running text it ends where the groups of capitals and digits end.

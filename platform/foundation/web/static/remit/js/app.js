@@ -21,6 +21,9 @@ document.addEventListener("submit", async (event) => {
   }
 });
 
+// ---- tabs: the page's own is in view, also where not all of them are
+for (const tab of all(".tabs [aria-current]")) tab.scrollIntoView({ block: "nearest", inline: "nearest" });
+
 // ---- copy
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
