@@ -16,6 +16,8 @@ from kombu.exceptions import OperationalError
 
 from config.celery import app
 from config.doctor.finding import Finding
+from foundation.audit.models import Checkpoint
+from foundation.secrets.rotation import any_sealed
 
 OLDEST_PYTHON = (3, 11)
 LEAST_FREE = 1024**3  # bytes
@@ -84,9 +86,22 @@ def _key(path: Path, variable: str) -> Finding:
     if os.environ.get(variable, "").strip():
         return Finding(path.name, f"comes from {variable}")
     if not path.exists():
-        return Finding(path.name, f"is not at {path}", f"restore it from the backup; a new one is made at first use, "
-                       f"and opens nothing that the former one closed. Or set {variable}")  # fmt: skip
+        if not (needs := _NEEDED_BY.get(path.name, str)()):
+            return Finding(path.name, "was not used yet: it is made at its first use")
+        return Finding(path.name, f"is not at {path}, and {needs}", f"restore it from the backup; a new one is made at "
+                       f"first use, and opens nothing that the former one closed. Or set {variable}")  # fmt: skip
     return _private(path)
+
+
+def _sealed() -> str:
+    return "it has sealed secrets that are stored" if any_sealed() else ""
+
+
+def _signed() -> str:
+    return "it has signed checkpoints of the record" if Checkpoint.objects.using("system").exists() else ""
+
+
+_NEEDED_BY = {"sealing.key": _sealed, "log.key": _signed}  # the other one is made when the settings are read
 
 
 def _private(path: Path) -> Finding:
