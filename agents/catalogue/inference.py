@@ -60,7 +60,7 @@ def answer(endpoint: Endpoint, request: ModelRequest) -> ModelAnswer:
     except openai.OpenAIError as error:
         message = f"The model endpoint cannot be used: {_said(error, endpoint)}"
         raise InferenceError(message, again=False, billed=True) from None
-    except (ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
+    except (ValueError, TypeError, AttributeError, KeyError, IndexError, RecursionError) as error:
         # An answer that is not of the documented shape; it was given, and so it may cost.
         message = f"The model endpoint's answer cannot be read ({type(error).__name__}): check the provider's API."
         raise InferenceError(message, again=False, billed=True) from None

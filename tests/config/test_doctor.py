@@ -40,6 +40,25 @@ def test_sound_installation(own: OwnDatabase) -> None:
     assert all(line.startswith("ok     ") for line in lines)
 
 
+def test_a_key_that_was_not_used_yet_is_no_fault_and_one_that_was_is_missed(own: OwnDatabase) -> None:
+    """A new installation has sealed and signed nothing; where something is sealed, a lost key is a loss."""
+    for name in ("sealing.key", "log.key"):
+        (own.data / "keys" / name).unlink()
+    answer = own.manage("doctor")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert answer.stdout.count("is made at first use") == 2
+    own.as_superuser(
+        "INSERT INTO audit_checkpoint (log, size, root_hash, note) "
+        "VALUES ('00000000-0000-0000-0000-000000000000', 1, '', 'n')",
+        "SET session_replication_role = replica; INSERT INTO tools_credential (id, organisation_id, name, "
+        "sealed) VALUES (gen_random_uuid(), gen_random_uuid(), 'c', 'x')",
+    )
+    own.as_superuser(HEARTBEATS)
+    found = wrong(own.manage("doctor").stdout)
+    assert set(found) == {"sealing.key", "log.key"}
+    assert all("restore it from the backup" in said for said in found.values())
+
+
 @pytest.mark.slow
 def test_a_key_that_nothing_was_made_with_is_not_missed(own: OwnDatabase) -> None:
     """As on a new installation without the sample. Once something is sealed, the key is part of the data."""
@@ -72,6 +91,10 @@ def test_what_is_wrong_is_named_with_what_to_do(own: OwnDatabase) -> None:
     )
     (own.data / "keys" / "sealing.key").chmod(0o644)
     (own.data / "keys" / "log.key").unlink()
+    own.as_superuser(
+        "INSERT INTO audit_checkpoint (log, size, root_hash, note) "
+        "VALUES ('00000000-0000-0000-0000-000000000000', 1, '', 'n')"
+    )
     (own.data / "keys").chmod(0o755)
     broker = own.environment["BROKER_URL"].replace("remit_broker:", "remit_broker:no")
     answer = own.manage("doctor", BROKER_URL=broker, DATABASE_ENGINE_URL=own.environment["DATABASE_OWNER_URL"])

@@ -20,6 +20,7 @@ from foundation.access.guards import RefusedError, UnknownError
 from foundation.api.signatures import SignatureError
 from foundation.audit.record import entry, record_refusal
 from foundation.errors import ConflictError, InvalidError
+from foundation.identity.attempts import source_of
 from foundation.identity.lookups import count_attempt, return_attempt
 from foundation.identity.refusals import anonymous
 from foundation.identity.requests import address_of, request_id_of
@@ -92,7 +93,7 @@ class Door(APIView):
 
 def count_refusal(address: str) -> str:
     """Count a call as a refused one until it is forgiven; gives the name to forgive it by. Raises Throttled."""
-    counted = _digest(f"door {address}")
+    counted = _digest(f"door {source_of(address)}")
     _count(counted, WINDOW, PER_ADDRESS)
     return counted
 

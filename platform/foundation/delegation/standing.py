@@ -1,8 +1,9 @@
 """Whether what a token speaks of still stands: who is named, what it rests on, and whether it was used already."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from uuid import UUID
 
 from django.db import connections
 from django.db.models import Q
@@ -25,14 +26,13 @@ def check_standing(claims: Claims, *, audience: str, now: datetime, own: Sequenc
     Everybody whom it names must be active, its delegation and the key it was exchanged for must hold and reach the
     audience, and something must be left to do. `own` is what the agent itself may do. Raises TokenRefusedError.
     """
-    rows = Principal.objects.filter(organisation_id=claims.organisation, pk__in=claims.chain)
-    states = dict(rows.values_list("pk", "state"))
-    if any(states.get(one) != PrincipalState.ACTIVE for one in claims.chain):
+    named = _named(claims)
+    if any(one not in named or named[one].state != PrincipalState.ACTIVE for one in claims.chain):
         raise TokenRefusedError("Somebody whom the token names may not act any more.")
     if claims.key is not None and not _opens(claims, now):
         raise TokenRefusedError("The key that the token was exchanged for is over.")
     line = _line(claims, now)
-    left = effective([link_of_token(claims), *links_of_holders(claims), *(link_of(one, now) for one in line), *own])
+    left = effective([link_of_token(claims), *_links_of(claims, named), *(link_of(one, now) for one in line), *own])
     if not left:
         raise TokenRefusedError("Nothing that the token says may be done any more.")
     reached = tuple(name for name in claims.audience if all(name in one.audience for one in line))
@@ -48,7 +48,14 @@ def link_of_token(claims: Claims) -> Link:
 
 def links_of_holders(claims: Claims) -> list[Link]:
     """Those at the end of the chain who are no agents, and what they may do themselves."""
-    rows = Principal.objects.filter(organisation_id=claims.organisation, pk__in=claims.chain).in_bulk()
+    return _links_of(claims, _named(claims))
+
+
+def _named(claims: Claims) -> dict[UUID, Principal]:
+    return Principal.objects.filter(organisation_id=claims.organisation, pk__in=claims.chain).in_bulk()
+
+
+def _links_of(claims: Claims, rows: Mapping[UUID, Principal]) -> list[Link]:
     agents = [one for one in claims.chain if one in rows and rows[one].kind == PrincipalKind.AGENT]
     others = [one for one in claims.chain if one not in agents]
     nobody = Link(name="?", kind="unknown", rights=frozenset(), why="Nobody knows who this is.")

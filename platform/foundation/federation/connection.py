@@ -29,12 +29,15 @@ from foundation.outbound.client import HTTPError, InvalidURL, Response, client
 from foundation.secrets.sealing import unseal
 
 TIMEOUT = 10.0  # seconds for each part of a request to a provider
+LONGEST = 20.0  # seconds for the whole of one
 FRESHEST = 120.0  # seconds since somebody signed in at the provider, where that was asked for
 LARGEST = 1024 * 1024  # bytes of an answer
 LEEWAY = 60  # seconds by which the provider's clock may differ
 SIGNED_WITH = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 _ADDRESSES = ("authorization_endpoint", "token_endpoint", "jwks_uri")
-_FAULTS = (OAuth2Error, JoseError, HTTPError, InvalidURL, KeyError, TypeError, ValueError)
+_FAULTS = (
+    OAuth2Error, JoseError, HTTPError, InvalidURL, AttributeError, KeyError, RecursionError, TypeError, ValueError
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +54,9 @@ class OutboundSession:
     """As much of a session of `requests` as allauth uses, over our own client."""
 
     def __init__(self) -> None:
-        self._client = client(timeout=TIMEOUT, purpose="single sign-on", max_bytes=LARGEST, follow_redirects=False)
+        self._client = client(
+            timeout=TIMEOUT, longest=LONGEST, purpose="single sign-on", max_bytes=LARGEST, follow_redirects=False
+        )
 
     def __enter__(self) -> Self:
         return self

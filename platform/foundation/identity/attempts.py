@@ -29,7 +29,7 @@ class TooManyAttemptsError(InvalidError):
 
 def allow_attempt(email: str, address: str) -> None:
     """Count an attempt to sign in with `email` (empty for a link) from `address`. Raises TooManyAttemptsError."""
-    limits = [(f"address {address}", PER_ADDRESS)] if address else []
+    limits = [(f"address {source_of(address)}", PER_ADDRESS)] if address else []
     if email:
         limits.append((f"email {email}", PER_EMAIL))
     for name, limit in limits:
@@ -43,7 +43,7 @@ def succeed(email: str, address: str) -> None:
     if email:
         forget_attempts(_key(f"email {email}"))
     if address:
-        return_attempt(_key(f"address {address}"))
+        return_attempt(_key(f"address {source_of(address)}"))
 
 
 def is_told(number: int, one_by_one: int = TOLD) -> bool:

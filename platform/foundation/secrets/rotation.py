@@ -62,18 +62,25 @@ def _record(actor: Actor, action: str, details: dict[str, Any]) -> None:
 
 
 def _reseal_column(column: SealedColumn) -> int:
-    model: type[models.Model] = apps.get_model(column.model)
     done = 0
-    for row in _rows(model._base_manager.using("system").order_by("pk")):
-        value = getattr(row, column.field)
-        token = value.get(column.key, "") if column.key else value
-        if not token or is_current(token):
+    for row, value, token in _tokens(column):
+        if is_current(token):
             continue
         fresh = reseal(token, context=column.context(row))
         # Only where the token is still the same: a value changed meanwhile is under the new key already.
-        same = model._base_manager.using("system").filter(pk=row.pk, **{column.field: value})
+        same = type(row)._base_manager.using("system").filter(pk=row.pk, **{column.field: value})
         done += same.update(**{column.field: {**value, column.key: fresh} if column.key else fresh})
     return done
+
+
+def _tokens(column: SealedColumn) -> Iterator[tuple[models.Model, Any, str]]:
+    """Each row that holds a token: the row, what stands in the column, and the token."""
+    model: type[models.Model] = apps.get_model(column.model)
+    for row in _rows(model._base_manager.using("system").order_by("pk")):
+        value = getattr(row, column.field)
+        token = value.get(column.key, "") if column.key else value
+        if token:
+            yield row, value, token
 
 
 def _rows(ordered: "models.QuerySet[Any]") -> Iterator[Any]:

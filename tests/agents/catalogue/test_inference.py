@@ -152,6 +152,22 @@ def test_an_answer_that_makes_no_sense_is_an_error_and_may_cost(endpoint: Answer
     assert not caught.value.again
 
 
+DEEP = 100_000
+
+
+@pytest.mark.parametrize("status", [200, 400, 500])
+@pytest.mark.parametrize("api", ["responses", "chat"])
+@pytest.mark.parametrize("body", [b"[" * DEEP, b'{"a":' * DEEP, b'{"output": ' + b"[" * DEEP + b"]" * DEEP + b"}"],
+                         ids=["lists", "objects", "within"])  # fmt: skip
+def test_an_answer_of_levels_without_end_is_an_error_like_any_other(
+    endpoint: Answering, api: str, status: int, body: bytes
+) -> None:
+    endpoint.body, endpoint.status = body, status
+    with pytest.raises(InferenceError) as failed:
+        ask(endpoint, api)
+    assert failed.value.billed == (status != 400)
+
+
 def test_an_address_that_nobody_allowed_is_never_called(endpoint: Answering, settings: Any) -> None:
     settings.REMIT_OUTBOUND_ALLOW = ()
     with pytest.raises(InferenceError) as caught:

@@ -7,6 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from agents.registry.models import Agent
 from agents.registry.services import publish_version, serve_version, suspend_agent
@@ -204,6 +206,16 @@ def test_a_stolen_token_opens_nothing(connected: Any, shop: list[dict[str, str]]
     after(connected, run)
     with connected.in_tenant(), pytest.raises(TokenRefusedError, match=said):
         check_token(token, audience="shop", now=database_now(), organisation=connected.organisation.id)
+
+
+def test_the_chain_is_asked_for_once(connected: Any, shop: list[dict[str, str]]) -> None:
+    run = connected.run(connected.start())
+    with connected.in_tenant():
+        Run.objects.filter(pk=run.pk).update(state="queued", ended_at=None)
+        with CaptureQueriesContext(connection) as asked:
+            check_token(token_in(shop), audience="shop", now=database_now(), organisation=connected.organisation.id)
+    chains = [one["sql"] for one in asked if 'FROM "identity_principal"' in one["sql"] and "LIMIT" not in one["sql"]]
+    assert len(chains) == 1
 
 
 def test_a_token_that_counts_once_is_refused_the_second_time(

@@ -3,7 +3,7 @@
 import pytest
 
 from foundation.audit.models import AuditEntry
-from foundation.identity.attempts import PER_EMAIL, TOLD, count_refused, is_told, source_of
+from foundation.identity.attempts import PER_ADDRESS, PER_EMAIL, TOLD, count_refused, is_told, source_of
 from foundation.identity.authentication import actor_of_key
 from foundation.identity.services import revoke_api_key
 from foundation.ids import uuid7
@@ -62,6 +62,14 @@ def test_sign_in_that_was_tried_too_often(household: Household):
     assert answer.status_code == 429
     beyond = [one.details.get("beyond") for one in household.entries("person.sign_in", "denied")]
     assert beyond == [None] * PER_EMAIL + [1, 2, 4, 8, 16]
+
+
+def test_who_has_a_network_has_no_more_attempts_than_one_address(household: Household):
+    client, network = browser(), f"2001:db8:{uuid7().int % 65536:x}:{uuid7().int >> 16 & 65535:x}:"
+    for number in range(PER_ADDRESS + 1):
+        form = {"email": f"{uuid7()}@example.org", "password": "wrong"}
+        answer = client.post("/sign-in/", form, REMOTE_ADDR=f"{network}:{number + 1:x}")
+    assert answer.status_code == 429
 
 
 @pytest.mark.parametrize(
