@@ -2,14 +2,13 @@
 
 import json
 from dataclasses import dataclass
-from typing import NamedTuple
 from uuid import UUID
 
 from agents.gate import Action, Verdict
-from foundation.actors import system_actor
-from foundation.audit.record import Entry, entry, record
+from foundation.audit.record import record
 from foundation.batches import Cursor
 from foundation.ids import uuid7
+from governance.approvals.endings import Ended, said
 from governance.approvals.models import ApprovalState
 
 
@@ -126,24 +125,3 @@ def close(cursor: Cursor, run: UUID) -> None:
     ended = [Ended(request, organisation, run, question, step, ApprovalState.VOID.value)
              for request, organisation, question, step in cursor.fetchall()]  # fmt: skip
     record(*(said("engine", one) for one in ended), cursor=cursor)
-
-
-class Ended(NamedTuple):
-    """A request that nobody can decide any more, or use."""
-
-    request: UUID
-    organisation: UUID
-    run: UUID
-    question: str
-    step: int
-    state: str
-    reason: str = ""
-
-
-def said(who: str, ended: Ended) -> Entry:
-    """What the record tells of it; `who` is the part of Remit that found it out."""
-    return entry(
-        system_actor(who, ended.organisation), f"approval.{ended.state}", target_kind="approval",
-        target_id=ended.request, target_name=ended.question, outcome="denied", run=ended.run, step=ended.step,
-        reason=ended.reason,
-    )  # fmt: skip

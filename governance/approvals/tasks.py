@@ -9,7 +9,7 @@ from django.db import connections, transaction
 from agents.runs.claims import wake
 from agents.runs.tasks import ring
 from foundation.audit.record import record
-from governance.approvals.engine import Ended, said
+from governance.approvals.endings import Ended, said
 
 _BATCH = 200
 _PATIENCE = 10.0  # seconds; the next tick goes on

@@ -56,14 +56,8 @@ def refuse_key(reason: str, key: KeyRow | None, *, request: str, address: str) -
         return
     record_refusal(
         entry(
-            anonymous(request=request, address=address),
-            "key.authenticate",
-            target_kind="api_key" if key else "",
-            target_id=key.id if key else None,
-            target_name=key.name if key else "",
-            outcome="denied",
-            reason=reason,
-            organisation=key.organisation if key else None,
-            details={"tries": tries} if tries > TOLD else None,
+            anonymous(request=request, address=address), "key.authenticate", target_kind="api_key" if key else "",
+            target_id=key.id if key else None, target_name=key.name if key else "", outcome="denied", reason=reason,
+            organisation=key.organisation if key else None, details={"tries": tries} if tries > TOLD else None,
         )
-    )
+    )  # fmt: skip
