@@ -59,7 +59,7 @@ def plan(work: Work, tools: Sequence[Mapping[str, Any]]) -> Plan:
     if offered != window.offered:
         window.offered = offered
         window.base = bound_of(work.version.instructions) + sum(map(bound_of, tools))
-    if work.player is not None and (played := _as_recorded(work.player.asked(work.steps), work, window)) is not None:
+    if work.player is not None and (played := _as_recorded(work.player.asked(work.steps), window)) is not None:
         return played
     limit = limit_of(work)
     if window.tokens <= limit:
@@ -77,7 +77,7 @@ def plan(work: Work, tools: Sequence[Mapping[str, Any]]) -> Plan:
     return _dropped(window, limit)
 
 
-def _as_recorded(recorded: Step | None, work: Work, window: Window) -> Plan | None:
+def _as_recorded(recorded: Step | None, window: Window) -> Plan | None:
     """A replay sums up, and leaves out, where its run did: its session's memory, or the model's room, may have changed.
 
     None where nothing was recorded.
@@ -86,21 +86,23 @@ def _as_recorded(recorded: Step | None, work: Work, window: Window) -> Plan | No
         return None
     note: dict[str, Any] = {"counted": window.bound}
     if is_compaction(recorded):
-        place = _own_place(recorded, "before", work)
+        place = _place_in(window, recorded, "before")
         ends = range(window.start + 1, len(window.units) + 1)
         end = next((at for at in ends if window.place_before(at) == place), None)
         return None if end is None else Plan(before=end)
-    if (place := _own_place(recorded, "dropped", work)) is None:
+    if (place := _place_in(window, recorded, "dropped")) is None:
         return Plan(window.items, note)
     window.skip(place)
     note["dropped"] = written(place)
     return Plan(window.items, note, events=(("context.dropped", {"before": note["dropped"]}),))
 
 
-def _own_place(recorded: Step, name: str, work: Work) -> Place | None:
-    """A place that a step names; in its own run it is one in the replay."""
+def _place_in(window: Window, recorded: Step, name: str) -> Place | None:
+    """A place that a recorded step names: in a former turn, or else in the run itself, whose copy this is."""
     place = place_of(recorded.input.get(name))
-    return replace(place, run=work.run.id) if place is not None and place.run == recorded.run_id else place
+    if place is None or any(unit.place.run == place.run for unit in window.units):
+        return place
+    return replace(place, run=window.run)
 
 
 def _dropped(window: Window, limit: int) -> Plan:

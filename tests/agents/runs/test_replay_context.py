@@ -9,7 +9,7 @@ from agents.runs.control import fork_run
 from agents.runs.models import Run, RunState, Step
 from agents.runs.sessions import set_memory
 from agents.runs.window import is_compaction
-from tests.agents.runs.test_context import Talker, _bytes_are_tokens, serve, talk, talker
+from tests.agents.runs.test_context import Talker, _bytes_are_tokens, reads_on, serve, start, talk, talker
 from tests.agents.runs.test_replay import hashes, replayed
 
 __all__ = ["_bytes_are_tokens", "talker"]
@@ -53,3 +53,24 @@ def test_it_is_shown_as_much_as_its_run_was(house: Any, talker: Talker, truncati
         made = replayed(house, run)
         assert len(hashes(house, run, made, replayed(house, made))) == 1, made.failure
         assert marks(house, made) == marks(house, run)
+
+
+@pytest.mark.parametrize("truncation", ["compact", "drop"])
+def test_so_is_a_run_that_left_out_its_own_rounds_and_a_fork_that_shares_them(
+    house: Any, talker: Talker, say: Any, call: Any, truncation: str
+) -> None:
+    serve(house, truncation)
+    reads_on(house, talker, say, call)
+    run = house.run(start(house, None, "Read it all."))
+    assert run.state == RunState.SUCCEEDED, run.failure
+    assert any(any(one) for one in marks(house, run))
+    house.model.answer = lambda _: say("Enough.")
+    with house.in_tenant():
+        made = fork_run(actor=house.owner, run=run, step=len(house.steps(run)) - 1)
+    made = house.run(made)
+    assert made.state == RunState.SUCCEEDED, made.failure
+    changed(house, None, "smaller")
+    for one in (run, made):
+        again = replayed(house, one)
+        assert len(hashes(house, one, again, replayed(house, again))) == 1, again.failure
+        assert marks(house, again) == marks(house, one)
