@@ -124,6 +124,22 @@ def test_a_stream_that_something_on_the_way_refuses_is_said_to_be_down_and_opene
     expect(page.locator(".live")).to_be_visible()
 
 
+def test_without_a_stream_it_is_read_anew_every_15_seconds_and_says_of_when_it_is(world: World, page: Page):
+    page.clock.install()
+    page.route("**/events/stream*", lambda route: route.fulfill(status=502))
+    page.reload()
+    banner = page.locator("#stream-banner")
+    expect(banner).to_contain_text("the page is read anew every 15 seconds", timeout=10_000)
+    first = page.locator("[data-since]").text_content()
+    rows = page.locator(".wf-row")
+    before = rows.count()
+    written(world, "step.succeeded", step="papers.unheard")
+    page.clock.run_for(16_000)
+    expect(rows).to_have_count(before + 1, timeout=10_000)
+    expect(page.locator("[data-since]")).not_to_have_text(str(first))
+    expect(banner).to_be_visible()
+
+
 def test_whoever_was_signed_out_signs_in_on_a_whole_page_and_comes_back(world: World, page: Page, email: str):
     address = page.url
     page.evaluate(
@@ -141,12 +157,12 @@ def test_whoever_was_signed_out_signs_in_on_a_whole_page_and_comes_back(world: W
 
 def test_a_run_is_followed_to_its_end_without_a_reload(world: World, page: Page):
     rows = page.locator(".wf-row")
-    expect(rows).to_have_count(2)
+    before = rows.count()
     page.get_by_text("Where its values come from").click()
     opened = page.locator("#inspector details")
     expect(opened).to_have_attribute("open", "")
     written(world, "step.succeeded", step="papers.search")
-    expect(rows).to_have_count(3, timeout=10_000)
+    expect(rows).to_have_count(before + 1, timeout=10_000)
     written(world, "run.pausing", pause_requested=True)
     expect(page.locator("#run-actions").get_by_role("button", name="Resume").first).to_be_visible(timeout=10_000)
     expect(page.get_by_text("It pauses before its next act")).to_be_visible()

@@ -1,6 +1,8 @@
 """The pages of runs that the engine really ran: a question answered in the console, a replay, a hand-over, children."""
 
+import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from agents.registry.models import Agent
 from agents.registry.services import publish_version, serve_version
 from agents.runs.control import replay_run
 from agents.runs.engine import advance
-from agents.runs.models import InputRequest, Run
+from agents.runs.models import InputRequest, Run, Step
 from foundation.access.services import grant
 from foundation.actors import shell_actor
 from foundation.identity.models import Principal
@@ -169,3 +171,32 @@ def test_a_child_that_the_reader_may_not_see_does_not_go_on_by_itself(
     assert child.agent.name not in page
     assert str(child.id) not in page
     assert hidden not in look(f"/runs/{run.id}/")
+
+
+def test_the_bar_of_a_delegation_is_that_of_the_run_that_it_began(
+    house: Any, say: Any, call: Any, add_agent: Any, look: Any
+) -> None:
+    """Of two at a time the step of each lasts until both are joined: its bar ends with its own run."""
+    add_agent("second", [])
+    equip(house, delegates=("second",))
+    together = [*call("delegate.second", task="one"), *call("delegate.second", task="two")]
+    house.model.answers = {"worker": [together, say("Done.")], "second": [say("Done.")]}
+    run = house.start()
+    for child in advance(run.id):
+        advance(child)
+    run = house.run(run)
+    assert run.state == "succeeded", run.failure
+    with house.in_tenant():
+        quick, slow = Run.objects.filter(parent=run).order_by("id")
+        for child, seconds in ((quick, 2), (slow, 6)):
+            Run.objects.filter(pk=child.pk).update(ended_at=run.started_at + timedelta(seconds=seconds))
+            Step.objects.using("engine").filter(run_id=run.id, child_id=child.id).update(
+                started_at=run.started_at, ended_at=run.started_at + timedelta(seconds=7)
+            )
+        Run.objects.filter(pk=run.pk).update(ended_at=run.started_at + timedelta(seconds=8))
+    page = look(f"/runs/{run.id}/")
+    bars = [re.search(r', ([\d.]+)\ss</span></span>.*?<rect class="wire" x="0.00%" width="([\d.]+)%"', row, re.DOTALL)
+            for row in page.split('<a class="wf-row"')[1:] if "sub-agent" in row]  # fmt: skip
+    told = [(float(found[1]), float(found[2])) for found in bars if found]
+    assert [one for one, _ in told] == [2, 6]
+    assert told[1][1] == pytest.approx(3 * told[0][1], rel=0.01)

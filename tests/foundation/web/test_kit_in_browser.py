@@ -119,6 +119,23 @@ def test_palette_opens_by_key_filters_and_goes(site: str, browser: Browser):
     page.context.close()
 
 
+def test_escape_closes_the_palette_and_gives_the_focus_back(site: str, browser: Browser):
+    page, _ = open_page(browser, f"{site}/home", "light", "desk")
+    page.keyboard.press("j")
+    before = page.evaluate("document.activeElement.textContent")
+    palette = page.locator("#palette")
+    for _ in range(2):
+        page.keyboard.press("Control+k")
+        assert palette.is_visible()
+        assert page.evaluate("document.activeElement.closest('#palette') !== null")
+        page.keyboard.type("runs")
+        page.keyboard.press("Escape")
+        assert not palette.is_visible()
+        assert page.evaluate("document.activeElement.textContent") == before
+        assert page.url == f"{site}/home"
+    page.context.close()
+
+
 def test_the_drawer_opens_on_a_phone_without_script(site: str, browser: Browser):
     context = browser.new_context(viewport={"width": 390, "height": 844}, java_script_enabled=False)
     page = context.new_page()
