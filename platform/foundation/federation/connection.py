@@ -35,6 +35,7 @@ LARGEST = 1024 * 1024  # bytes of an answer
 LEEWAY = 60  # seconds by which the provider's clock may differ
 SIGNED_WITH = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 _ADDRESSES = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+_LONGEST_SUBJECT = 255  # OpenID Connect Core 1.0, section 2
 _FAULTS = (
     OAuth2Error, JoseError, HTTPError, InvalidURL, AttributeError, KeyError, RecursionError, TypeError, ValueError
 )  # fmt: skip
@@ -206,11 +207,15 @@ class Connection(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # the packa
         doubted = any(str(one.get("email_verified", "")).lower() == "false" for one in (token, more))
         if doubted or "@" not in email:
             raise InvalidError(f"{self._row.name} vouches for no e-mail address of yours: ask its administrator.")
+        subject = str(token["sub"])
+        if not subject or len(subject) > _LONGEST_SUBJECT:
+            # Cut, it would be somebody else's.
+            raise InvalidError(f"{self._row.name} names you in a way that is not allowed: ask its administrator.")
         said = {**token, **more}
         groups = said.get(self._row.groups_claim) or ()
         listed = [groups] if isinstance(groups, str) else groups if isinstance(groups, list) else ()
         return Claims(
-            subject=str(token["sub"])[:255],
+            subject=subject,
             email=email,
             name=str(said.get("name") or said.get("preferred_username") or email)[:120],
             groups=frozenset(str(one)[:200] for one in listed),

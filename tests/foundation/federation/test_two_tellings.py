@@ -72,6 +72,15 @@ def test_of_two_addresses_that_of_userinfo_counts(row: IdentityProvider, apart: 
     assert user_by_email(f"mia@{domain}") is None
 
 
+def test_a_subject_that_is_too_long_is_not_cut_to_somebody_else(
+    row: IdentityProvider, apart: RealProvider, domain: str
+):
+    subject = uuid7().hex * 8
+    for one, status in ((subject[:255], 303), (subject, 422)):
+        apart.knows(one, email=f"{'mia' if status == 422 else 'lea'}@{domain}")
+        assert come_in(away(), apart, row.slug, one).status_code == status
+
+
 def test_userinfo_of_somebody_else_lets_nobody_in(row: IdentityProvider, apart: RealProvider, domain: str):
     subject = f"s-{uuid7().hex}"
     apart.knows(subject, email=f"mia@{domain}", userinfo={"sub": "somebody-else"})
