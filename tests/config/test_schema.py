@@ -92,7 +92,7 @@ def test_nothing_in_an_answer_is_without_a_type(document: dict[str, Any]) -> Non
 def test_doors_are_described_and_answer_so(document: dict[str, Any], world: World) -> None:
     assert {operation["operationId"] for _, operation in every(document)} & DOORS == DOORS
     # An address of its own: refused calls are counted by where they come from.
-    client = Client(REMOTE_ADDR=f"2001:db8::{uuid7().hex[-4:]}:{uuid7().hex[-8:-4]}")
+    client = Client(REMOTE_ADDR=f"2001:db8:{uuid7().hex[-4:]}:{uuid7().hex[-8:-4]}::1")
     for address in (f"/api/v1/triggers/{uuid7()}/call", f"/api/v1/callbacks/{uuid7()}/call"):
         answer = client.post(address, b"{}", content_type="application/json")
         assert answer.status_code in {401, 404}

@@ -58,7 +58,7 @@ def ask(client: Client | None = None, /, **fields: Any) -> Any:
 
 def caller() -> Client:
     """Somebody at an address of their own: refusals are counted by the address, over all tests."""
-    return Client(REMOTE_ADDR=f"2001:db8::{uuid7().hex[-4:]}:{uuid7().hex[-8:-4]}")
+    return Client(REMOTE_ADDR=f"2001:db8:{uuid7().hex[-4:]}:{uuid7().hex[-8:-4]}::1")
 
 
 def read(token: str) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def make_household(name: str = "Home") -> Household:
 
 def away(**options: Any) -> Client:
     """A browser without cookies at an address of its own, whose failures count for nobody else."""
-    return browser(REMOTE_ADDR=f"2001:db8::{uuid7().hex[-4:]}:{uuid7().hex[-8:-4]}", **options)
+    return browser(REMOTE_ADDR=f"2001:db8:{uuid7().hex[-4:]}:{uuid7().hex[-8:-4]}::1", **options)
 
 
 def browser(**options: Any) -> Client:
