@@ -28,8 +28,7 @@ def test_an_export_has_the_rows_of_the_view_and_no_formula(world: World, visit: 
     (row,) = csv.DictReader(io.StringIO(answer.getvalue().decode()))
     assert row["target_name"] == "'=cmd|' /C calc'!A0"
     lines = visit("/audit/?action=test.formula&range=all&format=jsonl", "auditor").getvalue().decode().splitlines()
-    assert json.loads(lines[0])["action"] == "test.formula"
-    assert [json.loads(line) for line in lines[1:]] == [{"end": True, "rows": 1, "more": False}]
+    assert [json.loads(line)["action"] for line in lines] == ["test.formula"]
 
 
 def test_reading_a_body_is_recorded(world: World, visit: Visit):

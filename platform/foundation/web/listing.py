@@ -1,7 +1,6 @@
 """Lists: pages by key, and the same rows as CSV or JSON lines.
 
-A file is made while it is sent. One that was broken off is no whole one: a file of lines says at its end that it is
-whole, and of either kind the transfer is broken off.
+A file is made while it is sent. Where that breaks off, so does the transfer.
 """
 
 import csv
@@ -25,6 +24,7 @@ PART = 500  # rows that are read together
 FORMATS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
 
 Columns = Mapping[str, Callable[[Any], Any]]
+Rows = Sequence[Mapping[str, Any]]
 
 
 class Slice(NamedTuple):
@@ -64,30 +64,23 @@ def exported(request: HttpRequest, rows: QuerySet[Any], columns: Columns, name: 
     return StreamingHttpResponse(pieces, content_type=FORMATS[wanted], headers={"Content-Disposition": disposition})
 
 
-class _Part(NamedTuple):
-    """Some rows of an export; `more`: the view has others, behind the most that are exported."""
-
-    rows: Sequence[Mapping[str, Any]]
-    more: bool
-
-
-def _parts(rows: QuerySet[Any], columns: Columns) -> Iterator[_Part]:
+def _parts(rows: QuerySet[Any], columns: Columns) -> Iterator[Rows]:
     left, part = MOST_EXPORTED, rows
     while True:
         size = min(PART, left)
         found = first_rows(part, size + 1)
         left -= size
         values = [{title: read(row) for title, read in columns.items()} for row in found[:size]]
-        yield _Part(values, len(found) > size)
+        yield values
         if len(found) <= size or not left:
             return
         part = rows.filter(id__lt=found[size - 1].id)
 
 
-def _csv(parts: Iterator[_Part], titles: Sequence[str]) -> Iterator[str]:
+def _csv(parts: Iterator[Rows], titles: Sequence[str]) -> Iterator[str]:
     yield _lines([titles])
     for part in parts:
-        yield _lines([[defused(row[title]) for title in titles] for row in part.rows])
+        yield _lines([[defused(row[title]) for title in titles] for row in part])
 
 
 def _lines(cells: Sequence[Sequence[str]]) -> str:
@@ -96,16 +89,9 @@ def _lines(cells: Sequence[Sequence[str]]) -> str:
     return sheet.getvalue()
 
 
-def _json_lines(parts: Iterator[_Part]) -> Iterator[str]:
-    count, more = 0, False
+def _json_lines(parts: Iterator[Rows]) -> Iterator[str]:
     for part in parts:
-        count, more = count + len(part.rows), part.more
-        yield "".join(_line(row) for row in part.rows)
-    yield _line({"end": True, "rows": count, "more": more})
-
-
-def _line(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, default=str, ensure_ascii=False) + "\n"
+        yield "".join(json.dumps(row, default=str, ensure_ascii=False) + "\n" for row in part)
 
 
 def defused(value: Any) -> str:
