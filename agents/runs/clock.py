@@ -19,9 +19,13 @@ class DatabaseClock:
         self._read: tuple[datetime, float] | None = None
 
     def set(self, now: datetime) -> None:
-        """The database has just said what time it is."""
+        """The database has just said what time it is. The answer may have been on its way for a while, so that it is
+        later there: of what was heard lately, the latest is the nearest."""
+        at = time.monotonic()
         with self._lock:
-            self._read = now, time.monotonic()
+            read = self._read
+            if read is None or at - read[1] > _GOOD_FOR or now >= read[0] + timedelta(seconds=at - read[1]):
+                self._read = now, at
 
     def now(self) -> datetime:
         """The time there, asked for if it was not heard lately."""

@@ -12,7 +12,8 @@ from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from django.db import connections
-from django.db.models import QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
+from django.db.models.functions import Now
 
 from agents.catalogue.models import LanguageModel, Price
 from agents.registry.models import Agent, AgentVersion
@@ -85,7 +86,7 @@ class Definitions:
         if not known:
             return None
         now = clock.now()
-        return next((one for one in known if one.since <= now), None)
+        return next((price for price, has_begun in known if has_begun or price.since <= now), None)
 
     def tools_named(self, names: Sequence[str]) -> dict[str, Tool]:
         """Tools by name, with their connectors and what these are called with."""
@@ -129,10 +130,13 @@ class Definitions:
     def _by_slug(self, slugs: Sequence[str]) -> dict[str, Agent]:
         return {agent.slug: agent for agent in self._agents().filter(slug__in=slugs)}
 
-    def _prices(self, model: UUID) -> list[Price]:
+    def _prices(self, model: UUID) -> list[tuple[Price, bool]]:
+        """The newest first, and whether each was in force when it was read: our clock may be behind the database's."""
         currency = Organisation.objects.using(ENGINE).values_list("currency", flat=True).get(pk=self.organisation)
         rows = Price.objects.using(ENGINE).filter(organisation_id=self.organisation, language_model=model)
-        return list(rows.filter(currency=currency).order_by("-since", "-id"))
+        rows = rows.filter(currency=currency).order_by("-since", "-id")
+        begun = ExpressionWrapper(Q(since__lte=Now()), output_field=BooleanField())
+        return [(one, vars(one)["has_begun"]) for one in rows.annotate(has_begun=begun)]
 
     def _tools(self, names: Sequence[str]) -> dict[str, Tool]:
         rows = Tool.objects.using(ENGINE).filter(organisation_id=self.organisation, name__in=names)
