@@ -171,7 +171,10 @@ def _problem_of(key: KeyRow) -> str:
 
 
 def _is_valid(session: SessionBase, user: User) -> bool:
-    # Django's hash over the password: a new password ends all other sessions.
+    # Django's hash over the password: a new password ends all other sessions. Not those of a provider while nothing has
+    # proved that whoever has the password is the same person.
+    if not user.proved and session.get(METHOD_KEY) == AuthenticationMethod.SINGLE_SIGN_ON.value:
+        return user.is_active
     return user.is_active and constant_time_compare(session.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash())
 
 

@@ -7,6 +7,7 @@ from django.db import connection
 from django.http import HttpRequest
 
 from foundation.actors import Actor, AuthenticationMethod, system_actor
+from foundation.audit.record import entry, record_refusal
 from foundation.errors import ConflictError, InvalidError
 from foundation.identity.attempts import succeed
 from foundation.identity.beginning import allow, begin_session
@@ -55,21 +56,24 @@ def invitation_of(token: str) -> InvitationRow | None:
 def join_as_new(request: HttpRequest, token: str, *, name: str, password: str) -> None:
     """Become a person with a password, join, and begin a web session. Raises InvalidError.
 
-    That the address is known is said last: whoever tries it out with a link that was shown has to join for it.
+    That the address is known is said last, and recorded: whoever tries it out with a link that was shown is seen.
     """
     row = _found(request, token)
     refuse_weak(password, User(email=row.email, name=name))
     actor = replace(
         system_actor("invitation", row.organisation), request=request_id_of(request), address=address_of(request)
     )
-    with tenant(row.organisation):
-        try:
+    try:
+        with tenant(row.organisation):
             joined = accept_invitation(actor=actor, invitation=Invitation.objects.get(pk=row.id), name=name)
-        except ConflictError as error:
-            raise InvalidError(error.message) from error
-        user = _become(actor, row, joined, name)
-        change_password(actor=actor, user=user, password=password)
-        User.objects.filter(pk=user.pk).update(proved=row.mailed)
+            user = _become(actor, row, joined, name)
+            change_password(actor=actor, user=user, password=password)
+            User.objects.filter(pk=user.pk).update(proved=row.mailed)
+    except (InvalidError, ConflictError) as error:
+        denied = entry(actor, "invitation.accept", target_kind="invitation", target_id=row.id, target_name=row.email,
+                       outcome="denied", reason=error.message)  # fmt: skip
+        record_refusal(denied)
+        raise InvalidError(error.message, getattr(error, "field", "")) from error
     begin_session(request, user, AuthenticationMethod.PASSWORD, email=row.email)
 
 

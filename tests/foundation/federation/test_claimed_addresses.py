@@ -51,6 +51,8 @@ def test_whoever_has_taken_the_address_neither_sees_nor_ends_the_owners_browser(
     assert come_in(victim, real_provider, provider.slug, subject).status_code == 303
     assert "Victims/1" not in squatter.browser.get("/settings/security/").content.decode()
     assert squatter.browser.post("/settings/security/sessions/end/").status_code == 303
+    new = {"password": "another long walk by the sea", "again": "another long walk by the sea"}
+    assert squatter.browser.post("/settings/password/", new).status_code == 303
     assert acts_in(victim, household.organisation.id)
 
 

@@ -1,4 +1,4 @@
-"""A link that was shown does not tell its inviter whether the address is known, until somebody joins with it."""
+"""A link that was shown does not tell whether the address is known, until somebody tries to join: that is recorded."""
 
 import re
 from typing import Any
@@ -57,8 +57,9 @@ def test_whoever_may_invite_no_more_learns_nothing_either(home: Household):
     assert len({plain(away().post(path, STRONG), email, path) for email, path in links.items()}) == 1
 
 
-def test_only_joining_tells(home: Household):
+def test_only_trying_to_join_tells_and_is_recorded(home: Household):
     known, unknown = both(home).values()
     assert away().post(known, STRONG).status_code == 422
     assert away().post(unknown, STRONG).status_code == 303
     assert len(home.entries("invitation.accept")) == 1
+    assert ["is known here" in one.reason for one in home.entries("invitation.accept", "denied")] == [True]
