@@ -65,7 +65,7 @@ def test_one_that_was_accepted_lets_go_when_the_grant_has_gone(home: Household) 
     with home.in_tenant():
         role, made = invited(home)
         accept_invitation(actor=home.shell, invitation=made.invitation, name="Ivy")
-        with pytest.raises(ConflictError, match="1 grant of Helper stand"):
+        with pytest.raises(ConflictError, match="A grant of Helper stands"):
             remove_role(actor=home.shell, role=role)
         person = Membership.objects.get(user__email=made.invitation.email).principal
         withdraw(actor=home.shell, grant=Grant.objects.get(principal=person))
