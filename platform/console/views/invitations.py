@@ -11,6 +11,7 @@ from django.views import View
 
 from foundation.access.models import Role
 from foundation.access.roles import ROLES, Permission
+from foundation.actors import Actor
 from foundation.errors import ConflictError, InvalidError
 from foundation.identity.attempts import TooManyAttemptsError
 from foundation.identity.lookups import user_by_id
@@ -119,7 +120,10 @@ class Withdraw(Act):
 
 
 class Accept(View):
-    """What the link opens. It is used up by the form, not by opening it."""
+    """What the link opens. It is used up by the form, not by opening it.
+
+    It looks the same whether the address is known or not: a link that was shown tells its inviter nothing of that.
+    """
 
     def get(self, request: HttpRequest, token: str) -> HttpResponse:
         """Who invites whom, and how to go on."""
@@ -132,7 +136,7 @@ class Accept(View):
         row, actor = invitation_of(token), actor_of(request)
         form = JoinForm(request.POST)
         try:
-            if row is not None and not row.fresh:
+            if row is not None and _as_signed_in(row, actor):
                 join_as_known(request, token, actor)
                 return SeeOther("/")
             if row is not None and form.is_valid():
@@ -142,7 +146,7 @@ class Accept(View):
         except TooManyAttemptsError as error:
             return too_many(request, error.wait)
         except InvalidError as error:
-            if row is None or not row.fresh:
+            if row is None or _as_signed_in(row, actor):
                 return self._show(request, token, row, form, UNPROCESSABLE, error.message)
             form.add_error(error.field if error.field in form.fields else None, error.message)
         return self._show(request, token, row, form, UNPROCESSABLE)
@@ -153,6 +157,12 @@ class Accept(View):
     ) -> HttpResponse:  # fmt: skip
         actor = actor_of(request)
         user = user_by_id(actor.user) if actor.user else None
-        mine = user is not None and row is not None and user.id == row.user
-        context = {"row": row, "token": token, "form": form, "mine": mine, "person": user, "problem": problem}
+        person = user if row is not None and _as_signed_in(row, actor) else None
+        mine = person is not None and row is not None and person.id == row.user
+        context = {"row": row, "token": token, "form": form, "mine": mine, "person": person, "problem": problem}
         return render(request, "console/invitation.html", context, status=status if row else 404)
+
+
+def _as_signed_in(row: InvitationRow, actor: Actor) -> bool:
+    """Whether whoever is signed in is to join as they are; not where a mailed link has them set a password anew."""
+    return actor.user is not None and not (row.fresh and actor.user == row.user)

@@ -15,7 +15,7 @@ from foundation.actors import AuthenticationMethod
 from foundation.errors import ConflictError, InvalidError
 from foundation.identity.factors import add_app, add_passkey, passkey_offer, remove_factor, renew_codes
 from foundation.identity.lookups import user_by_id
-from foundation.identity.models import User, WebSession
+from foundation.identity.models import User
 from foundation.identity.second_factor import factors_of
 from foundation.identity.sessions import end_other_sessions, end_session, sessions_of
 from foundation.identity.step_up import refuse_foreign, require_fresh
@@ -178,7 +178,7 @@ class EndSession(Act, Own):
 
     def act(self, session_id: UUID) -> str:
         """Back to the settings."""
-        found = WebSession.objects.filter(pk=session_id, user=self.user()).first()
+        found = sessions_of(self.user().id).filter(pk=session_id).first()
         if found is None:
             raise UnknownError("session")
         end_session(actor=self.actor, session=found)

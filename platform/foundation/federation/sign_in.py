@@ -18,6 +18,7 @@ from foundation.identity.attempts import succeed
 from foundation.identity.beginning import allow, begin_session
 from foundation.identity.lookups import user_by_id
 from foundation.identity.models import Membership, PrincipalState
+from foundation.identity.proof import keep_to_provider
 from foundation.identity.refusals import anonymous
 from foundation.identity.requests import address_of, request_id_of
 from foundation.identity.services import add_person
@@ -99,6 +100,7 @@ def admit(*, actor: Actor, provider: IdentityProvider, claims: Claims) -> Member
                      target_name=membership.principal.name, details={"provider": provider.id}))  # fmt: skip
     if membership.principal.state != PrincipalState.ACTIVE:
         raise InvalidError("Your access is suspended: ask an administrator.")
+    keep_to_provider(actor=actor, membership=membership)
     keep_groups(actor=actor, provider=provider, identity=known, groups=claims.groups)
     return membership
 

@@ -116,7 +116,8 @@ def actor_of_session(session: SessionBase | str, *, request: str = "", address: 
 
 def enterable(memberships: Sequence[MembershipRow], session: SessionBase | Mapping[str, Any]) -> list[MembershipRow]:
     """Where a session may act: not where the person is suspended, nor where another way of signing in is required, nor
-    where all sessions of the person were ended after it began.
+    where all sessions of the person were ended after it began, nor where somebody else has seated an address that
+    nothing has proved to be whose password it is.
 
     An organisation may only let people into itself, so a session of its provider counts nowhere else,
     and ends when that is switched off. A link of the
@@ -131,7 +132,7 @@ def enterable(memberships: Sequence[MembershipRow], session: SessionBase | Mappi
         case AuthenticationMethod.SIGN_IN_LINK.value:
             return active
         case _:
-            return [one for one in active if not one.single_sign_on]
+            return [one for one in active if one.own_ways and not one.single_sign_on]
 
 
 def _counts(membership: MembershipRow, since: datetime | None) -> bool:
@@ -170,7 +171,10 @@ def _problem_of(key: KeyRow) -> str:
 
 
 def _is_valid(session: SessionBase, user: User) -> bool:
-    # Django's hash over the password: a new password ends all other sessions.
+    # Django's hash over the password: a new password ends all other sessions. Not those of a provider while nothing has
+    # proved that whoever has the password is the same person.
+    if not user.proved and session.get(METHOD_KEY) == AuthenticationMethod.SINGLE_SIGN_ON.value:
+        return user.is_active
     return user.is_active and constant_time_compare(session.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash())
 
 
@@ -181,10 +185,12 @@ def _load_session(key: str) -> SessionBase:
 
 def _renew_hash(user: User, password: str) -> None:
     """Django's hashing has become stronger since the password was set."""
+    former = user.password
     user.set_password(password)
     with transaction.atomic():
         see_as_user(user.id)
-        user.save(update_fields=["password"])
+        # Not over another one that was set meanwhile.
+        User.objects.filter(pk=user.pk, password=former).update(password=user.password)
 
 
 def _uuid(value: Any) -> UUID | None:

@@ -110,6 +110,11 @@ def about(actor: Actor, action: str, details: dict[str, str] | None = None) -> E
 def _why_closed(rows: Sequence[MembershipRow]) -> str:
     if any(one.active and one.single_sign_on for one in rows):
         return "Your organisation has its people sign in through its identity provider: choose single sign-on."
+    if any(one.active and not one.own_ways for one in rows):
+        return (
+            "Nothing has shown yet that this address is yours: sign in through your organisation's identity provider, "
+            "or have whoever runs this installation give you a one-time link."
+        )
     return "Your access is suspended: ask an administrator."
 
 

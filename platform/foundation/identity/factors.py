@@ -16,6 +16,7 @@ from foundation.audit.record import entry, record
 from foundation.errors import ConflictError, InvalidError
 from foundation.identity.lookups import seeing_as
 from foundation.identity.models import User
+from foundation.identity.proof import locked_user
 from foundation.identity.second_factor import LONGEST
 from foundation.identity.step_up import refuse_foreign, require_browser, require_fresh
 from foundation.inputs import checked_text
@@ -100,6 +101,8 @@ def _check(actor: Actor, user: User) -> None:
         raise InvalidError("Only the person itself changes its second factors.")
     refuse_foreign(actor)
     require_fresh(actor)
+    with seeing_as(user.id):
+        locked_user(actor, user.id)
 
 
 def _first_codes(user: User) -> list[str]:

@@ -26,6 +26,7 @@ class MembershipRow:
     single_sign_on: bool  # the person must come in through the organisation's identity provider
     federated: bool  # the organisation has an identity provider in use
     sessions_from: datetime | None  # web sessions from before it count there no longer
+    own_ways: bool  # what the person signs in with itself opens it: the address is proved, or it has accepted to join
 
     @property
     def active(self) -> bool:
@@ -62,7 +63,7 @@ def user_by_id(identifier: UUID) -> User | None:
 def memberships_of(user: UUID) -> list[MembershipRow]:
     """The organisations that a user belongs to, by name."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT * FROM remit_memberships_of_user(%s)", [user])
+        cursor.execute("SELECT * FROM remit_seats_of_user(%s)", [user])
         return [MembershipRow(*row) for row in cursor.fetchall()]
 
 

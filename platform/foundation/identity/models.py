@@ -12,13 +12,19 @@ from foundation.tenancy.models import Identified, TenantForeignKey, TenantModel
 
 
 class User(AbstractBaseUser):
-    """A person who signs in, with one e-mail address over all organisations."""
+    """A person who signs in, with one e-mail address over all organisations.
+
+    Not `proved`: the password was set with a link that was shown to whoever invited, and nothing has shown since that
+    the address is theirs. `sessions_from`: what signed in, or was made to sign in with, before that counts no longer.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     email = models.EmailField(unique=True)
     name = models.CharField(max_length=120)
     is_active = models.BooleanField(default=True)
+    proved = models.BooleanField(default=True, db_default=True)
+    sessions_from = models.DateTimeField(null=True, blank=True)
 
     USERNAME_FIELD = "email"
     objects = BaseUserManager["User"]()
@@ -65,11 +71,14 @@ class Principal(TenantModel):
 class Membership(TenantModel):
     """A user in an organisation, as one of its principals.
 
+    `accepted`: the person came in with what it signs in with. Whom somebody else has seated by the address (a provider,
+    a directory, the shell) does not get in so while nothing has proved the address.
     `sessions_from`: web sessions that began (or were confirmed) before it count here no longer.
     """
 
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="memberships")
     principal = TenantForeignKey(Principal, related_name="memberships")
+    accepted = models.BooleanField(default=False, db_default=False)
     sessions_from = models.DateTimeField(null=True, blank=True)
 
     class Meta(TenantModel.Meta):

@@ -1,14 +1,26 @@
-"""Passwords that others have lost already."""
+"""What a password must be, and those that others have lost already."""
 
 import hashlib
 import mmap
 from pathlib import Path
 
 from django.conf import settings
+from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ImproperlyConfigured, ValidationError
+
+from foundation.errors import InvalidError
+from foundation.identity.models import User
 
 DIGEST = 40  # hexadecimal digits of SHA-1
 SAID = "This password is on the list of those that were stolen elsewhere: choose another."
+
+
+def refuse_weak(password: str, user: User) -> None:
+    """Raises InvalidError for a password that is too short, too common, stolen, or like the person's own data."""
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise InvalidError(" ".join(error.messages), "password") from error
 
 
 class BreachedPasswordValidator:

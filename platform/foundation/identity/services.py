@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
@@ -16,6 +15,8 @@ from foundation.errors import ConflictError, InvalidError, LackingError
 from foundation.identity.lineage import about_revoked, acting_key, end_within, revoke_made_by
 from foundation.identity.lookups import invite_user, see_as_user
 from foundation.identity.models import ApiKey, Membership, Principal, PrincipalKind, PrincipalState, SignInLink, User
+from foundation.identity.passwords import refuse_weak
+from foundation.identity.proof import locked_user
 from foundation.identity.step_up import refuse_foreign, require_fresh
 from foundation.identity.tokens import digest, new_key, new_link_token
 from foundation.inputs import checked_text, refuse_agent
@@ -27,8 +28,13 @@ _STOPPED: dict[str, str] = {PrincipalState.SUSPENDED: "is suspended: restore it 
 
 
 @transaction.atomic
-def add_person(*, actor: Actor, organisation: Organisation, email: str, name: str) -> Membership:
-    """A person in the organisation, without any role yet. A user of another organisation stays the same user."""
+def add_person(
+    *, actor: Actor, organisation: Organisation, email: str, name: str, accepted: bool = False
+) -> Membership:
+    """A person in the organisation, without any role yet. A user of another organisation stays the same user.
+
+    `accepted`: that user says so itself, or becomes one by it; else it is seated by the address.
+    """
     refuse_agent(actor)
     name, email = checked_text(name, 120), email.strip().lower()
     try:
@@ -39,7 +45,9 @@ def add_person(*, actor: Actor, organisation: Organisation, email: str, name: st
     if Membership.objects.filter(organisation=organisation, user_id=user).exists():
         raise ConflictError(f"{email} belongs to {organisation.name} already.")
     principal = Principal.objects.create(organisation=organisation, kind=PrincipalKind.PERSON, name=name)
-    membership = Membership.objects.create(organisation=organisation, user_id=user, principal=principal)
+    membership = Membership.objects.create(
+        organisation=organisation, user_id=user, principal=principal, accepted=accepted
+    )
     record(_about(actor, "person.add", principal))
     return membership
 
@@ -151,12 +159,10 @@ def change_password(*, actor: Actor, user: User, password: str) -> User:
         raise InvalidError("Only the person itself can change its password.", "password")
     refuse_foreign(actor)
     require_fresh(actor)
-    try:
-        validate_password(password, user)
-    except ValidationError as error:
-        raise InvalidError(" ".join(error.messages), "password") from error
-    user.set_password(password)
+    refuse_weak(password, user)
     see_as_user(user.pk)
+    locked_user(actor, user.pk)
+    user.set_password(password)
     user.save(update_fields=["password"])
     record(entry(actor, "person.change_password", target_kind="person", target_id=user.pk, target_name=user.name))
     return user

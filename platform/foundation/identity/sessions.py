@@ -4,7 +4,7 @@ from uuid import UUID
 
 from django.contrib.sessions.models import Session
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest
 
@@ -38,7 +38,7 @@ def remember_session(
 def sessions_of(user: UUID) -> QuerySet[WebSession]:
     """Those that go on, last used first: what has run out is no browser that anybody is signed in with."""
     lives = Session.objects.filter(session_key=OuterRef("key"), expire_date__gt=Now())
-    return WebSession.objects.filter(Exists(lives), user_id=user).order_by("-last_seen_at")
+    return _own(user).filter(Exists(lives)).order_by("-last_seen_at")
 
 
 def forget_session(key: str | None, user: UUID | None) -> None:
@@ -50,7 +50,7 @@ def forget_session(key: str | None, user: UUID | None) -> None:
 
 def end_others(user: UUID, key: str) -> int:
     """End every session of a person but one: how many there were. The transaction sees as that person."""
-    others = WebSession.objects.filter(user_id=user).exclude(key=key)
+    others = _own(user).exclude(key=key)
     Session.objects.filter(session_key__in=list(others.values_list("key", flat=True))).delete()
     return others.delete()[0]
 
@@ -112,6 +112,11 @@ def own_user(actor: Actor) -> UUID | None:
     """
     require_browser(actor, "shows or ends browsers, or shows second factors")
     return None if actor.method is AuthenticationMethod.SINGLE_SIGN_ON else actor.user
+
+
+def _own(user: UUID) -> QuerySet[WebSession]:
+    """Not those that a provider has begun for an address which nothing has proved to be this person's."""
+    return WebSession.objects.filter(Q(bound_to=None) | Q(user__proved=True), user_id=user)
 
 
 def _refuse_others(actor: Actor) -> None:

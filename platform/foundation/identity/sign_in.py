@@ -9,7 +9,7 @@ from uuid import UUID
 from django.contrib.auth import authenticate, update_session_auth_hash
 from django.http import HttpRequest
 
-from foundation.actors import ANONYMOUS, Actor, AuthenticationMethod
+from foundation.actors import ANONYMOUS, Actor, AuthenticationMethod, shell_actor
 from foundation.audit.record import record
 from foundation.errors import InvalidError
 from foundation.identity.attempts import succeed
@@ -17,6 +17,7 @@ from foundation.identity.authentication import METHOD_KEY, ORGANISATION_KEY, SIN
 from foundation.identity.beginning import about, allow, begin_session, held, hold, refuse
 from foundation.identity.lookups import memberships_of, use_sign_in_link, user_by_email, user_by_id
 from foundation.identity.models import User
+from foundation.identity.proof import renounce
 from foundation.identity.requests import address_of
 from foundation.identity.second_factor import check_second_factor, has_second_factor, user_of_passkey
 from foundation.identity.sessions import end_others, forget_session, remember_session
@@ -73,6 +74,9 @@ def sign_in_with_link(request: HttpRequest, token: str) -> User:
     user = user_by_id(identifier) if identifier else None
     if user is None or not user.is_active:
         refuse(request, "This link was used already or is too old: ask for a new one.", user, "")
+    if not user.proved:
+        renounce(actor=shell_actor(), user=user.id, proved=True)
+        user = user_by_id(user.id) or user
     begin_session(request, user, AuthenticationMethod.SIGN_IN_LINK)
     return user
 

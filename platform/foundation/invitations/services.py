@@ -112,7 +112,8 @@ def accept_invitation(*, actor: Actor, invitation: Invitation, name: str, user: 
         raise InvalidError(f"This invitation is for {found.email}: sign in with that address.")
     inviter = _inviter(found)
     system = system_actor("invitation", found.organisation_id)
-    membership = add_person(actor=system, organisation=found.organisation, email=found.email, name=name)
+    membership = add_person(actor=system, organisation=found.organisation, email=found.email, name=name,
+                            accepted=True)  # fmt: skip
     if found.role:
         _give(inviter, membership, found)
     Invitation.objects.filter(pk=found.pk).update(accepted_at=Now())
