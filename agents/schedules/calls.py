@@ -58,10 +58,16 @@ def answer_call(trigger: UUID, call: Call) -> tuple[Run, bool]:
 
 
 def _start(trigger: Trigger, call: Call, given: str | dict[str, Any], submission: str) -> Run:
-    return start_run(
-        actor=_owner(trigger, call), agent=trigger.agent, title=trigger.name, input=given, source="trigger",
-        submission=submission,
-    )  # fmt: skip
+    actor = _owner(trigger, call)
+    try:
+        return start_run(
+            actor=actor, agent=trigger.agent, title=trigger.name, input=given, source="trigger", submission=submission,
+        )  # fmt: skip
+    except InvalidError as error:
+        if error.field == "input":
+            raise
+        # The agent rests, or is nobody's: nothing is wrong with the call.
+        raise ConflictError(error.message) from None
 
 
 def _again(former: Run, given: str | dict[str, Any]) -> Run:
