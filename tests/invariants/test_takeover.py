@@ -45,6 +45,20 @@ class Two:
         """The runs that a worker has, with their fences."""
         return dict(self.ask("SELECT id, fence FROM runs_run WHERE worker = %s AND state = 'running'", worker))
 
+    def name_of(self, worker: Worker) -> str:
+        """As which it takes runs, once it has taken some."""
+        assert worker.process is not None
+        (found,) = self.ask("SELECT DISTINCT worker FROM runs_run WHERE worker LIKE %s", f"%:{worker.process.pid}%")
+        return str(found[0])
+
+    def asking(self, number: int) -> list[Run]:
+        """So many runs, all of which wait for the answer of the model."""
+        self.house.model.answers = {"worker": [says("Done.")]}
+        self.house.model.answering.clear()
+        runs = [self.house.start(f"run {one}") for one in range(number)]
+        until(lambda: len(self.house.model.asked) == number, 60, self.standing)
+        return runs
+
     def standing(self) -> object:
         """For whoever wonders why it takes so long."""
         rows = self.ask("SELECT state, waits_for, worker, count(*) FROM runs_run GROUP BY 1, 2, 3")
@@ -92,9 +106,7 @@ def take_over(two: Two, effect: str) -> float:
     runs = [house.start(f"run {number}") for number in range(RUNS)]
     until(lambda: len(house.lines()) > RUNS, 60, two.standing)
     doomed = two.workers[0]
-    assert doomed.process is not None
-    name = next(row[0] for row in two.ask("SELECT DISTINCT worker FROM runs_run WHERE worker LIKE %s",
-                                          f"%:{doomed.process.pid}%"))  # fmt: skip
+    name = two.name_of(doomed)
     doomed.kill()
     began, held = time.monotonic(), two.held(name)
     assert held, "it had some"

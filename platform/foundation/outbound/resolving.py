@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 LONGEST = 30.0  # seconds, for whoever sets no limit
 MOST = 64  # look-ups under way in a process; each holds a thread until the system gives up
@@ -35,10 +36,8 @@ class Resolver:
 
     def addresses(self, host: str, port: int, seconds: float) -> Sequence[str]:
         """The addresses of a host, each once. Raises OSError, TimeoutError among them, or UnicodeError."""
-        try:
+        with suppress(socket.gaierror):  # it is a name, then
             return _addresses(host, port, socket.AI_NUMERICHOST)
-        except socket.gaierror:
-            pass  # a name
         deadline = time.monotonic() + seconds
         found = self._begun(host, port, seconds)
         if found is None or not found.done.wait(max(deadline - time.monotonic(), 0)):

@@ -45,14 +45,7 @@ def drop_former_sealing_keys(*, actor: Actor) -> int:
 
 def seals_anything() -> bool:
     """Whether any value at all is sealed."""
-    return any(_holds_any(column) for column in columns)
-
-
-def _holds_any(column: SealedColumn) -> bool:
-    rows = apps.get_model(column.model)._base_manager.using("system").exclude(**{f"{column.field}__isnull": True})
-    if column.key:
-        return bool(rows.filter(**{f"{column.field}__{column.key}__gt": ""}).exists())
-    return bool(rows.exclude(**{column.field: ""}).exists())
+    return any(True for column in columns for _ in _tokens(column))
 
 
 def _record(actor: Actor, action: str, details: dict[str, Any]) -> None:

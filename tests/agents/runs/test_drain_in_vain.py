@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from tests.houses import says
 from tests.invariants import test_takeover
 from tests.invariants.test_takeover import two_workers
 from tests.workers import until
@@ -22,19 +21,15 @@ def test_what_a_worker_could_not_finish_is_taken_over_when_it_has_ended(
 ) -> None:
     monkeypatch.setitem(test_takeover.LONG, "REMIT_RUN_DRAIN_SECONDS", "1")
     with two_workers(monkeypatch, make_house, tmp_path) as two:
-        house, ending = two.house, two.workers[0]
-        house.model.answers = {"worker": [says("Done.")]}
-        house.model.answering.clear()
-        runs = [house.start(f"run {number}") for number in range(40)]
-        until(lambda: len(house.model.asked) == len(runs), 60, two.standing)
-        assert ending.process is not None
-        named = two.ask("SELECT DISTINCT worker FROM runs_run WHERE worker LIKE %s", f"%:{ending.process.pid}%")
-        held = two.held(named[0][0])
+        house, ending, runs = two.house, two.workers[0], two.asking(40)
+        name = two.name_of(ending)
+        held = two.held(name)
         assert held, "it had some"
+        assert ending.process is not None
         ending.process.send_signal(signal.SIGTERM)
         until(lambda: not ending.is_alive, 20, two.standing)
         ended = time.monotonic()
-        until(lambda: not two.held(named[0][0]), 90, two.standing)
+        until(lambda: not two.held(name), 90, two.standing)
         took = time.monotonic() - ended
         print(f"\n{len(held)} runs of a worker that ended moved again after {took:.2f} s")
         house.model.answering.set()

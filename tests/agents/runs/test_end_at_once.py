@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from tests.houses import says
 from tests.invariants import test_takeover
 from tests.invariants.test_takeover import two_workers
 from tests.workers import until
@@ -23,14 +22,10 @@ def test_a_worker_that_is_told_to_end_at_once_does(
 ) -> None:
     monkeypatch.setitem(test_takeover.LONG, "REMIT_RUN_DRAIN_SECONDS", "60")
     with two_workers(monkeypatch, make_house, tmp_path) as two:
-        house, ending = two.house, two.workers[0]
-        house.model.answers = {"worker": [says("Done.")]}
-        house.model.answering.clear()
-        runs = [house.start(f"run {number}") for number in range(30)]
-        until(lambda: len(house.model.asked) == len(runs), 60, two.standing)
+        house, ending, runs = two.house, two.workers[0], two.asking(30)
+        name = two.name_of(ending)
+        assert two.held(name), "it had some"
         assert ending.process is not None
-        (name,) = two.ask("SELECT DISTINCT worker FROM runs_run WHERE worker LIKE %s", f"%:{ending.process.pid}%")
-        assert two.held(*name), "it had some"
         if asked:
             ending.process.send_signal(signal.SIGTERM)
             until(lambda: "takes no more runs" in ending.log.read_text(), 20, two.standing)
@@ -40,7 +35,7 @@ def test_a_worker_that_is_told_to_end_at_once_does(
         took = time.monotonic() - began
         print(f"\nended {took:.1f} s after SIGQUIT")
         assert took < PATIENCE
-        until(lambda: not two.held(*name), PATIENCE, two.standing)
+        until(lambda: not two.held(name), PATIENCE, two.standing)
         house.model.answering.set()
         until(lambda: all(map(house.is_over, runs)), 60, two.standing)
         assert {house.read(run).state for run in runs} == {"succeeded"}
