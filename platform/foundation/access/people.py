@@ -1,7 +1,6 @@
 """Verbs that stop people: what they hold here ends with them, and the last administrator stays."""
 
 from django.db import transaction
-from django.db.models.functions import Now
 
 from foundation.access.models import Grant
 from foundation.access.services import administrators
@@ -9,7 +8,8 @@ from foundation.actors import Actor
 from foundation.audit.record import Entry, entry, record
 from foundation.errors import ConflictError, InvalidError
 from foundation.identity.lineage import revoke_made_by
-from foundation.identity.models import ApiKey, GroupMember, Membership, Principal, PrincipalKind, PrincipalState
+from foundation.identity.models import GroupMember, Membership, Principal, PrincipalKind, PrincipalState
+from foundation.identity.revocation import end_keys
 from foundation.identity.services import suspend_principal
 from foundation.inputs import checked_optional, refuse_agent
 from foundation.organisations.models import Organisation
@@ -41,8 +41,7 @@ def leave(*, actor: Actor, principal: Principal, reason: str = "", by_directory:
         raise ConflictError(f"{found.name} has left already.")
     if not by_directory:
         refuse_kept(found)
-    held = list(ApiKey.objects.filter(principal=found, revoked_at=None).order_by("id").select_for_update(of=("self",)))
-    ApiKey.objects.filter(pk__in=[one.pk for one in held]).update(revoked_at=Now())
+    held = end_keys(found.pk)
     made = revoke_made_by(actor, [one.pk for one in held])
     groups, _ = GroupMember.objects.filter(member=found).delete()
     grants = end_grants(actor, found)
